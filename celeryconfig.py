@@ -6,6 +6,7 @@ late or run twice, and a sweep by beat finds the work that is left. The figures 
 
 from __future__ import annotations
 
+import os
 import ssl
 import sys
 from urllib.parse import urlsplit
@@ -18,10 +19,12 @@ from redis.retry import Retry
 from app.applications import given_settings
 from app.config import CONFIG_EXIT_STATUS, ConfigError, read_settings
 from app.redis_addresses import is_sentinel, kombu_url, parse_sentinel
+from app.worker_pool import pool_size
 
 try:
     # An application that a host mounts may have its settings from elsewhere than the environment.
     _settings = given_settings() or read_settings()
+    worker_concurrency = pool_size(os.environ, _settings.shards)
 except ConfigError as error:
     print(error.report(), file=sys.stderr, flush=True)
     sys.exit(CONFIG_EXIT_STATUS)
@@ -143,8 +146,8 @@ task_routes = {
 }
 
 # --- Worker
-# Prefork, without gevent: a task may use the CPU or block in C without stopping others. The Procfile sets the number of
-# processes. A drain occupies one of them while messages arrive, so there must be at least 2.
+# Prefork, without gevent: a task may use the CPU or block in C without stopping others. The drain of each shard
+# occupies a process while messages arrive, so there must be more (``worker_concurrency`` above).
 worker_pool = "prefork"
 worker_prefetch_multiplier = 1
 # On a busy machine, a new process of the pool takes longer to start than the 4 s that Celery would give it.

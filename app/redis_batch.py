@@ -24,6 +24,7 @@ Outcome = Callable[[Any, ParleyError | None], None]
 Item = tuple[Operation, Outcome, float]  # with the time of its submission
 
 LATE_EVERY_SECONDS = 0.25
+RUN_SECONDS = 10.0
 
 log = logging.getLogger(__name__)
 
@@ -90,20 +91,27 @@ class Batcher:
             self._waiting = deque(item for item in self._waiting if not wanted(item[0]))
         return taken
 
-    def run(self, operation: Operation, timeout: float = 10.0) -> Any:
+    def run(self, operation: Operation) -> Any:
         """Queues one operation and returns its result. Blocks. Raises the outcome's error, and Overloaded after
-        ``timeout`` seconds without an outcome.
+        ``RUN_SECONDS`` without an outcome.
         """
+        return self.begin(operation)()
+
+    def begin(self, operation: Operation) -> Callable[[], Any]:
+        """Queues one operation. Returns a function that does the rest of ``run``."""
         result = AsyncResult()
 
         def outcome(value: Any, error: ParleyError | None) -> None:
             result.set_exception(error) if error else result.set(value)
 
+        def wait() -> Any:
+            try:
+                return result.get(timeout=RUN_SECONDS)
+            except gevent.Timeout:  # not an Exception, so handlers of exceptions would not catch it
+                raise Overloaded(retry_after=2.0) from None
+
         self.submit(operation, outcome)
-        try:
-            return result.get(timeout=timeout)
-        except gevent.Timeout:  # not an Exception, so handlers of exceptions would not catch it
-            raise Overloaded(retry_after=2.0) from None
+        return wait
 
     def _run(self) -> None:
         while True:

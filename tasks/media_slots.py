@@ -12,22 +12,26 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from app.worker_pool import pool_size
+
 # One byte of this file is locked for each process that works on a medium. The worker opens it before it forks. A lock
 # of this kind belongs to a process, and the kernel releases it when the process dies.
 _file, _path = tempfile.mkstemp(prefix="parley-media-slots-")
 os.unlink(_path)
 
 
-def slots() -> int:
-    """Returns how many processes of this worker may work on media. A worker for media only uses all of them."""
-    processes = int(os.environ.get("WORKER_CONCURRENCY") or 4)  # as in the Procfile
-    return processes if os.environ.get("WORKER_QUEUES") == "media" else max(1, processes // 2)
+def slots(shards: int) -> int:
+    """Returns how many processes of this worker may work on media. A worker for media only uses all of them. In others,
+    the drain of each shard may need one.
+    """
+    processes = pool_size(os.environ, shards)
+    return processes if os.environ.get("WORKER_QUEUES") == "media" else max(1, (processes - shards + 1) // 2)
 
 
 @contextmanager
-def media_slot() -> Iterator[bool]:
+def media_slot(shards: int) -> Iterator[bool]:
     """Takes a slot for the block, and passes whether there was one. Never waits."""
-    taken = next((slot for slot in range(slots()) if _take(slot)), None)
+    taken = next((slot for slot in range(slots(shards)) if _take(slot)), None)
     try:
         yield taken is not None
     finally:

@@ -40,7 +40,7 @@ def process(media_id: str) -> None:
     If the task exceeds its time limit, the sweep enqueues the medium again once its lease expires. The fourth such try
     fails. If this worker has no slot for media, the medium waits a moment.
     """
-    with media_slot() as is_free:
+    with media_slot(container().settings.shards) as is_free:
         if is_free:
             _process(media_id)
         else:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from app.bootstrap.services import ServicesBuilder
-from app.core.errors import Overloaded, Suspended, Unauthorized
-from app.fanout.hub import refusal
+from app.core.errors import Suspended, Unauthorized
 from app.fanout.listener import Listener
 from app.fanout.presence import HEARTBEAT_SECONDS, PresenceChanges
 from app.gateway.devices import DeviceRegistry
 from app.gateway.gateway import Gateway
-from app.gateway.heartbeat import Heartbeat
 from app.gateway.presence_registry import PresenceRegistry
 from app.gateway.sessions import SessionRegistry
+from app.gateway.shard_end import ShardEnd
+from app.gateway.shard_line import ShardLine
+from app.gateway.shard_sessions import ShardSessions
 from app.gateway.streams import Streams
 from app.gateway.timers import Timers, call_later
-from app.message_log.epoch import last_version
 from app.message_log.history import History
 from app.redis_calls import redis_errors_as_overloaded
 from app.redis_connections import connect_redis
@@ -52,13 +54,13 @@ class GatewayBuilder(ServicesBuilder):
             members=self._members,
             requests=self._requests,
             activity=self._activity,
-            confirmations=self._confirmations,
+            confirmations=[line.confirmations for line in self._lines],
             queues=self._queues,
-            drained=(self._appends, self._changes, self._appends_to_streams, self._presence.batcher),
+            drained=self._drained,
             pools=self._pools,
-            listener=self._listener,
+            listeners=self._listeners,
             timers=self._timers,
-            log_scripts=self._scripts,
+            log_scripts=[script for line in self._lines for script in line.scripts],
             log_risks=self._log_risks,
         )
         self._timers.add(PUBLISH_EVERY_SECONDS, gateway.publish_metrics)
@@ -69,90 +71,113 @@ class GatewayBuilder(ServicesBuilder):
 
     def _build_sessions(self) -> None:
         settings = self._settings
-        presence_changes = PresenceChanges(
-            self._shards.only, self._id, saw_epoch=self._epochs.saw, joins_per_minute=settings.joins_per_minute
-        )
-        self._presence = PresenceRegistry(presence_changes, recover=self._epochs.renew)
+        self._of_shards = [
+            ShardSessions(line.hub, self._build_presence(line), partial(self._is_away, line.shard.part.number))
+            for line in self._lines
+        ]
         self._sessions = SessionRegistry(
-            hub=self._hub,
-            presence=self._presence,
+            shards=self._of_shards,
             devices=DeviceRegistry(redis=self._redis, gateway_id=self._id, run_blocking=self._run_blocking),
             activity=self._activity,
             max_sessions=settings.max_sessions,
             max_sessions_per_user=settings.max_sessions_per_user,
         )
-        self._streams = Streams(
-            epoch=self._epoch,
-            replay=Replay(
-                engine=self._engine,
-                shards=self._shards,
-                shard=self._shards.only,
-                directs=self._directs,
-                epoch=self._epoch,
-                requests=self._waiting_requests,
-                saw_epoch=self._epochs.saw,
-            ),
-            deliveries=DeliveryBatcher(mark_delivered=self._marks.mark_all_delivered, call_later=call_later),
-            count_unread=self._unread_counts.run,
-            check_missed=self._missed.submit,
-            refuse_ended=self._refuse_ended,
-            run_blocking=self._run_blocking,
-            run_replay=self._pools["resuming"].run,
-            client_limits=encoded_limits(settings, media=self._media_on),
-            resume_max_days=settings.resume_max_days,
-            outbox_bytes=settings.outbox_bytes,
+        self._build_streams()
+        self._drained = (
+            *(queue for line in self._lines for queue in line.queues),
+            *(sessions.presence.batcher for sessions in self._of_shards),
         )
-        self._queues = (
-            self._appends,
-            self._changes,
-            self._appends_to_streams,
-            self._presence.batcher,
-            self._unread_counts,
-            self._missed,
-            self._stored_ids,
-            self._tokens,
-            self._unread_messages,
-        )
-        self._epochs.on_lost(self._redis_lost_its_history)
-        self._heartbeat = Heartbeat(
-            shard=self._shards.only,
-            gateway_id=self._id,
-            epochs=self._epochs,
-            sessions=self._sessions,
-            watches=self._watches,
-        )
-        self._build_listener()
-        self._build_timers()
+        others = (self._unread_counts, *self._missed, self._stored_ids, self._tokens, self._unread_messages)
+        self._queues = (*self._drained, *others)
+        ends = [
+            ShardEnd(
+                line,
+                sessions,
+                gateway_id=self._id,
+                watches=None if line.shard.part.number else self._watches,
+                forget_conversations=self._conversations.forget_all,
+                run_blocking=self._run_blocking,
+            )
+            for line, sessions in zip(self._lines, self._of_shards, strict=True)
+        ]
+        self._lines[0].epochs.on_lost(self._reload_suspensions)
+        # ``resubscribed`` compares with Postgres.
+        self._histories = [History(lambda: 0, line.shard.keys) for line in self._lines]
+        self._listeners = [self._build_listener(end) for end in ends]
+        self._build_timers(ends)
 
-    def _build_listener(self) -> None:
+    def _build_presence(self, line: ShardLine) -> PresenceRegistry:
+        joins = 0 if line.shard.part.number else self._settings.joins_per_minute  # the first shard limits them
+        changes = PresenceChanges(line.shard, self._id, saw_epoch=line.epochs.saw, joins_per_minute=joins)
+        return PresenceRegistry(changes, recover=line.epochs.renew)
+
+    def _is_away(self, number: int) -> bool:
+        """Returns whether sessions begin without this shard. They need the first one, which knows who may begin."""
+        return number > 0 and self._listeners[number].is_failing
+
+    def _build_streams(self) -> None:
+        settings = self._settings
+        common: Any = {
+            "deliveries": DeliveryBatcher(mark_delivered=self._marks.mark_all_delivered, call_later=call_later),
+            "count_unread": self._unread_counts.run,
+            "refuse_ended": self._refuse_ended,
+            "run_blocking": self._run_blocking,
+            "run_replay": self._pools["resuming"].run,
+            "client_limits": encoded_limits(settings, media=self._media_on),
+            "resume_max_days": settings.resume_max_days,
+            "outbox_bytes": settings.outbox_bytes,
+        }
+        by_shard = [
+            Streams(
+                epoch=line.epoch,
+                replay=self._build_replay(line),
+                check_missed=missed.submit,
+                brings_news=not line.shard.part.number,
+                known_version=partial(self._known_version, line),
+                **common,
+            )
+            for line, missed in zip(self._lines, self._missed, strict=True)
+        ]
+        for streams in by_shard:
+            streams.by_shard = by_shard
+        self._streams = by_shard[0]
+
+    def _known_version(self, line: ShardLine) -> int:
+        return self._histories[line.shard.part.number].version or line.epochs.stored_version()
+
+    def _build_replay(self, line: ShardLine) -> Replay:
+        return Replay(
+            engine=self._engine,
+            shard=line.shard,
+            shards=self._shards,
+            directs=self._directs,
+            epoch=line.epoch,
+            requests=self._waiting_requests,
+            saw_epoch=line.epochs.saw,
+        )
+
+    def _build_listener(self, end: ShardEnd) -> Listener:
+        shard = end.line.shard
         # Protocol 2: with RESP3, redis-py formats every push into a string.
-        redis = connect_redis(self._settings, timeout_seconds=30, protocol=2, fail_fast=False)
-        history = History(lambda: 0)  # ``resubscribed`` compares with Postgres
-
-        def resubscribed() -> None:
-            self._run_blocking(self._epochs.compare)
-            if self._listener.subscriptions > 1 or len(self._hub):
-                self._hub.rosters.lose()
-                self._heartbeat.complete_rosters()  # first: until they arrive, records of large groups are read again
-                self._sessions.resume_all()
-                self._run_blocking(self._watches.register_all)
-
-        self._listener = Listener(
-            self._shards.only.over(redis),
+        redis = connect_redis(self._settings, shard=shard.part.number, timeout_seconds=30, protocol=2, fail_fast=False)
+        history = self._histories[shard.part.number]
+        return Listener(
+            shard.over(redis),
             self._id,
-            dispatch=self._dispatch,
-            saw_epoch=self._epochs.saw,
+            dispatch=end.dispatch,
+            saw_epoch=end.line.epochs.saw,
             compare=history.is_behind,
             saw_version=history.saw,
             revoked=self._revoked.add,
             suspended=self._heard_of_suspension,
-            resubscribed=resubscribed,
+            resubscribed=end.resubscribed,
         )
 
-    def _build_timers(self) -> None:
+    def _build_timers(self, ends: Sequence[ShardEnd]) -> None:
         self._timers = Timers()
-        self._timers.add(HEARTBEAT_SECONDS, self._heartbeat.beat)
-        self._timers.add(RECONCILE_SECONDS, self._reconcile)
+        for end in ends:
+            self._timers.add(HEARTBEAT_SECONDS, end.heartbeat.beat)
+            self._timers.add(RECONCILE_SECONDS, end.reconcile)
         self._timers.add(REVOKED_EVERY_SECONDS, self._revoked.load)
         self._timers.add(REVOKED_EVERY_SECONDS, self._suspended.load)
         self._timers.add(REVOKED_EVERY_SECONDS, self._shadowed.load)
@@ -179,28 +204,6 @@ class GatewayBuilder(ServicesBuilder):
             if self._revoked.covers(sid, user_id):
                 raise Unauthorized("The session was logged out.")
 
-    def _reconcile(self) -> None:
-        self._confirmations.reconcile(self._shards.only, self._epoch.number, refusal)
-
-    def _dispatch(self, epoch: int, items: list[Any]) -> None:
-        if not self._epochs.is_over(epoch):
-            self._hub.dispatch(epoch, items)
-
-    def _redis_lost_its_history(self) -> None:
-        self._sessions.hold_all()
-        self._conversations.forget_all()
-        self._confirmations.fail_all()
-        self._run_blocking(self._reset_sessions)
+    def _reload_suspensions(self) -> None:
         self._run_blocking(lambda: self._suspended.load(from_store=True))
         self._run_blocking(lambda: self._shadowed.load(from_store=True))
-        self._sessions.reregister_all()
-        self._run_blocking(self._watches.lost)
-
-    def _reset_sessions(self) -> None:
-        try:
-            with redis_errors_as_overloaded():
-                version = last_version(self._shards.only)
-        except Overloaded:
-            self._sessions.turn_away()
-            raise
-        self._sessions.reset_all(self._epoch.number, version)

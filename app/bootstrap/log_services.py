@@ -19,19 +19,21 @@ from app.gateway.activity import Activity
 from app.gateway.blocking import BlockingPool
 from app.gateway.epochs import EpochKeeper
 from app.gateway.heartbeat import DrainWaker
+from app.gateway.shard_line import ShardLine
 from app.gateway.timers import call_later
 from app.gateway.watch_registry import WatchRegistry
 from app.message_log import keys
 from app.message_log.append import Append, AppendLimits
-from app.message_log.confirmations import Confirmations
+from app.message_log.confirmations import Confirmations, sharded_confirmations
 from app.message_log.current_epoch import CurrentEpoch
 from app.message_log.history import History
-from app.message_log.shards import Shards
+from app.message_log.shards import Shard, Shards
 from app.redis_batch import Batcher
 from app.redis_connections import one_connection
-from app.services.messaging.log_writer import LogWriter
+from app.services.messaging.log_writer import LogWriter, sharded
 from app.services.messaging.move_mark import MarkMover, MemberChecks
 from app.services.messaging.receipt_batcher import ReceiptBatcher
+from app.services.messaging.stream_queue import RunQueue, StreamQueue
 from app.services.messaging.user_rates import TakeTokens, make_rates
 from app.services.moderation.ask_policy import PolicyChecks
 from app.services.reading.conversation_cache import ConversationCache
@@ -81,60 +83,76 @@ class LogBuilder:
         self._id = keys.ROSTER_MARK + secrets.token_hex(5)
         self._activity = Activity()
         store_reads.count_with(self._activity.count)
-        self._confirmations = Confirmations()
         self._directs = DirectCache()
-        self._epoch = CurrentEpoch(settings.dedupe_seconds)
         self._pools = {"blocking": BlockingPool(), "resuming": BlockingPool(RESUMES_AT_ONCE), "hook": BlockingPool()}
         self._run_blocking: RunBlocking = self._pools["blocking"].run
         run_asking = self._pools["hook"].run  # a slow hook must not hold up other work
         self._hook = make_before_send(settings, engine, self._activity.counters, run_asking)
-        self._hub = Hub(self._confirmations.settle, revoked=revoked.add, shadowed=shadowed.heard)
-        self._watches = WatchRegistry(self._hub.watchers, partial(register_watches, redis, self._id))
 
     def _build_log(self) -> None:
-        self._epochs = EpochKeeper(
-            shard=self._shards.only,
-            engine=self._engine,
-            current=self._epoch,
-            revoked=self._revoked,
-            run_blocking=self._run_blocking,
-        )
-        self._waker = DrainWaker(wake_drain=wake_drain, run_blocking=self._run_blocking)
-        self._scripts: list[Append] = []
-        self._appends, self._changes = self._log_queue("append"), self._log_queue("change")
-        self._appends_to_streams = self._log_queue("stream")
+        self._lines = [self._build_line(shard) for shard in self._shards]
+        first = self._lines[0]
+        self._epochs, self._hub = first.epochs, first.hub  # for what belongs to no shard
+        self._watches = WatchRegistry(self._hub.watchers, partial(register_watches, self._redis, self._id))
+        appends, changes, streams = zip(*(line.queues for line in self._lines), strict=True)
+        self._appends, self._changes = sharded(appends), sharded(changes)
+        self._appends_to_streams: RunQueue = streams[0]
+        if len(streams) > 1:
+            self._appends_to_streams = StreamQueue(streams, self._shards, self._run_blocking)
+        self._confirmations = sharded_confirmations([line.confirmations for line in self._lines])
         self._conversations = ConversationCache(
             engine=self._engine,
             shards=self._shards,
             directs=self._directs,
             run_blocking=self._run_blocking,
-            present_epoch=self._epochs.present,
+            present_epoch=lambda conversation_id: self._line_of(conversation_id).epochs.present(),
         )
         self._log = LogWriter(appends=self._appends, changes=self._changes, conversations=self._conversations)
 
-    def _log_queue(self, name: str) -> Batcher:
-        settings, history = self._settings, History(self._epochs.stored_version)
-        script = Append(
-            self._shards.only,
+    def _line_of(self, conversation_id: int) -> ShardLine:
+        return self._lines[conversation_id & (len(self._lines) - 1)]
+
+    def _build_line(self, shard: Shard) -> ShardLine:
+        epoch = CurrentEpoch(self._settings.dedupe_seconds)
+        epochs = EpochKeeper(
+            shard=shard,
+            engine=self._engine,
+            current=epoch,
+            revoked=self._revoked,
+            run_blocking=self._run_blocking,
+        )
+        wake = partial(wake_drain, shard.part.number)
+        waker = DrainWaker(wake_drain=wake, run_blocking=self._run_blocking)
+        confirmations = Confirmations()
+        hub = Hub(confirmations.settle, revoked=self._revoked.add, shadowed=self._shadowed.heard)
+        scripts = tuple(self._script(shard, name, epochs, waker) for name in ("append", "change", "stream"))
+        queues = tuple(self._log_queue(shard, script, epochs) for script in scripts)
+        return ShardLine(shard, epoch, epochs, confirmations, hub, scripts, queues)
+
+    def _script(self, shard: Shard, name: str, epochs: EpochKeeper, waker: DrainWaker) -> Append:
+        settings, history = self._settings, History(epochs.stored_version, shard.keys)
+        return Append(
+            shard,
             self._id,
             AppendLimits(settings.log_max_records, settings.log_max_bytes, settings.dedupe_seconds),
             name=name,
-            connect=partial(self._connect_checked, history),
-            saw_epoch=self._epochs.saw,
+            connect=partial(self._connect_checked, history, shard.part.number),
+            saw_epoch=epochs.saw,
             saw_version=history.saw,
-            wake=self._waker.wake,
+            wake=waker.wake,
         )
-        self._scripts.append(script)
-        return Batcher(name, script, recover=self._epochs.renew, after_batch=self._requeue_cold)
 
-    def _connect_checked(self, history: History) -> Redis:
+    def _log_queue(self, shard: Shard, script: Append, epochs: EpochKeeper) -> Batcher:
+        part = shard.part
+        name = f"{script.name} of shard {part.number}" if part.number else script.name
+        # The queue exists before the log writer does.
+        return Batcher(name, script, recover=epochs.renew, after_batch=lambda: self._log.requeue_cold(part))
+
+    def _connect_checked(self, history: History, number: int) -> Redis:
         """Returns a connection that writes nothing to a Redis that is older than this gateway or Postgres knows."""
-        connection = one_connection(self._settings)
+        connection = one_connection(self._settings, shard=number)
         connection.call_on_connect(history.is_behind)
         return connection
-
-    def _requeue_cold(self) -> None:
-        self._log.requeue_cold()  # the queue exists before the log writer does
 
     def _build_marks(self) -> None:
         # While Redis is unreachable, a user's act should not wait for long.

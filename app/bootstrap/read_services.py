@@ -8,9 +8,9 @@ from typing import Any
 
 from app.bootstrap.log_services import LogBuilder
 from app.gateway.gateway import Reading
+from app.gateway.shard_line import ShardLine
 from app.gateway.waiting import stored_waiter
 from app.redis_batch import Batcher
-from app.services.reading.check_member import WaitUntilStored
 from app.services.reading.conversation_media import ConversationMedia
 from app.services.reading.conversations import ConversationReader
 from app.services.reading.count_unread import count_unread
@@ -27,12 +27,11 @@ from app.store.unread import UnreadRequest
 class ReadingBuilder(LogBuilder):
     def _build_reading(self) -> None:
         stores: Any = {"engine": self._engine, "shards": self._shards}
-        waiter = stored_waiter(self._confirmations, self._settings.ack_wait_seconds)
-        wait_until_stored: WaitUntilStored = lambda _, version: waiter(version)  # noqa: E731
-        # All clients return at once after a deploy: their reads of Postgres are batched.
-        self._unread_counts = self._read_queue("unread counts", partial(count_unread, **stores))
-        find_missed = partial(who_missed, engine=self._engine, shard=self._shards.only, saw_epoch=self._epochs.saw)
-        self._missed = Batcher("missed", find_missed, recover=self._epochs.renew, max_batch=100, patience=30.0)
+        wait_until_stored = stored_waiter(self._confirmations, self._settings.ack_wait_seconds)
+        # All clients return at once after a deploy: their reads of Postgres are batched. A session also begins while a
+        # shard is away: the counts then lack what waits there, and it comes as events when the shard is back.
+        self._unread_counts = self._read_queue("unread counts", partial(count_unread, **stores, some=True))
+        self._missed = [self._build_missed(line) for line in self._lines]
         fetcher = UnreadFetcher(
             **stores,
             directs=self._directs,
@@ -76,6 +75,16 @@ class ReadingBuilder(LogBuilder):
                 UnreadRequest(user_id, conversation_id, limit)
             ),
         )
+
+    def _build_missed(self, line: ShardLine) -> Batcher:
+        find_missed = partial(
+            who_missed,
+            engine=self._engine,
+            shard=line.shard,
+            saw_epoch=line.epochs.saw,
+            news=not line.shard.part.number,
+        )
+        return Batcher("missed", find_missed, recover=line.epochs.renew, max_batch=100, patience=30.0)
 
     def _read_queue(self, name: str, call: Callable[[list[Any]], list[Any]]) -> Batcher:
         return Batcher(name, call, recover=self._epochs.renew, max_batch=100)

@@ -133,7 +133,7 @@ class ServicesBuilder(ReadingBuilder):
             log=self._log,
             conversations=self._conversations,
             directs=self._directs,
-            epoch=self._epoch,
+            epoch_of=lambda conversation_id: self._line_of(conversation_id).epoch,
             confirmations=self._confirmations,
             references=ReferenceFinder(engine=self._engine, mentions=self._mentions, messages=self._reading.messages),
             find_stored=self._stored_ids.run,

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from app.core.events import Event, EventBatch
 
 
 class Session(Protocol):
-    """One connection of one user. ``offer`` must neither block nor raise."""
+    """One connection of one user, or its flow of one shard's events. ``offer`` must neither block nor raise."""
 
     id: str
     user_id: int
     auth_session: str
     transport: str
 
+    @property
+    def session(self) -> Any: ...
     def offer(self, event: Event) -> None: ...
     def offer_batch(self, batch: EventBatch) -> None: ...
     def offer_ephemeral(self, event: Event) -> None: ...

@@ -42,7 +42,8 @@ class Listener:
         resubscribed: Callable[[], None],
     ) -> None:
         self._shard = shard
-        self._channels = (shard.keys.gateway_channel(gateway), keys.ALL, shard.keys.rosters, keys.WATCHING)
+        of_all = () if shard.part.number else (keys.ALL, keys.WATCHING)  # what belongs to no shard comes once
+        self._channels = (shard.keys.gateway_channel(gateway), shard.keys.rosters, *of_all)
         self._dispatch = dispatch
         self._compare = compare
         self._saw_epoch = saw_epoch
@@ -53,6 +54,7 @@ class Listener:
         self._greenlet: gevent.Greenlet | None = None
         self.subscribed = gevent.event.Event()
         self.subscriptions = 0
+        self.is_failing = False  # the last attempt to subscribe failed, or the subscription was lost
 
     def start(self) -> None:
         self._greenlet = gevent.spawn(self._run)
@@ -72,6 +74,7 @@ class Listener:
             except Exception:
                 log.exception("the listener failed; subscribing again")
             self.subscribed.clear()
+            self.is_failing = True
             gevent.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(pause * 2, 1.0)
 
@@ -85,6 +88,7 @@ class Listener:
             self._compare(self._shard.redis)  # before anything that this subscription brings is seen
             self.subscriptions += 1
             self.subscribed.set()
+            self.is_failing = False
             self._resubscribed()
             pinged = False
             while True:

@@ -47,24 +47,25 @@ class PresenceChanges:
         self._gateway = gateway
         self._saw_epoch = saw_epoch
         self._bucket = (MINUTE_US // joins_per_minute if joins_per_minute else 0, joins_per_minute)
+        self._is_first = int(not shard.part.number)
         self._prefix = shard.keys.prefix
+        all_gateways, seen, fed, fed_presence, _ = _once(shard, gateway)
         self._keys = [
             shard.keys.epoch,
             shard.keys.version,
             shard.keys.online,
             shard.keys.gateway_users(gateway),
-            keys.ALL,
-            keys.SEEN,
+            all_gateways,
+            seen,
             shard.keys.places,
             shard.keys.gateway_channel(gateway),
-            keys.FED,
-            keys.FED_PRESENCE,
+            fed,
+            fed_presence,
         ]
 
     def __call__(self, operations: list[Operation]) -> list[Any]:
-        answer = unpack(
-            self._script(keys=self._keys, args=[self._gateway, pack(operations), self._prefix, *self._bucket])
-        )
+        settings = (self._prefix, *self._bucket, self._is_first)
+        answer = unpack(self._script(keys=self._keys, args=[self._gateway, pack(operations), *settings]))
         if answer[0] is False:
             raise EpochLostError
         epoch, version, results = answer
@@ -85,24 +86,41 @@ class Beat(NamedTuple):
 
 def send_heartbeat(shard: Shard, gateway: str, released: Sequence[int] = ()) -> Beat:
     """Sends one heartbeat, ends the watches of ``released``, and removes dead gateways."""
+    all_gateways, seen, fed, fed_presence, watches = _once(shard, gateway)
     answer = unpack(
         script(shard.redis, "app.fanout", "beat", after="watches announce counts")(
             keys=[
                 shard.keys.epoch,
                 shard.keys.gateways,
                 shard.keys.online,
-                keys.ALL,
+                all_gateways,
                 shard.keys.gateway_users(gateway),
-                keys.SEEN,
+                seen,
                 shard.keys.places,
-                keys.FED,
-                keys.FED_PRESENCE,
-                keys.gateway_watches(gateway),
+                fed,
+                fed_presence,
+                watches,
             ],
-            args=[shard.keys.prefix, gateway, int(DEAD_AFTER_SECONDS * 1000), pack(released)],
+            args=[
+                shard.keys.prefix,
+                gateway,
+                int(DEAD_AFTER_SECONDS * 1000),
+                pack(released),
+                int(not shard.part.number),
+            ],
         )
     )
     return Beat(answer[0] or None, *answer[1:])
+
+
+def _once(shard: Shard, gateway: str) -> tuple[str, str, str, str, str]:
+    """Returns the names of what is in the first shard only. The scripts of the others take names in their own slot, and
+    do not use them.
+    """
+    if shard.part.number:
+        unused = f"{shard.keys.prefix}unused"
+        return unused, unused, unused, unused, unused
+    return keys.ALL, keys.SEEN, keys.FED, keys.FED_PRESENCE, keys.gateway_watches(gateway)
 
 
 def ask_for_rosters(shard: Shard, gateway: str) -> bool:

@@ -87,7 +87,9 @@ class EpochKeeper:
     def compare(self) -> None:
         """Begins an epoch if Redis has none, or is behind what Postgres has. May block."""
         try:
-            if read_epoch(self._shard) is None or History(self.stored_version).is_behind(self._shard.redis):
+            if read_epoch(self._shard) is None or History(self.stored_version, self._shard.keys).is_behind(
+                self._shard.redis
+            ):
                 self.renew()
         except EpochBeginsError:
             pass  # from Postgres, so there is nothing to compare
@@ -97,10 +99,10 @@ class EpochKeeper:
     def stored_version(self) -> int:
         """Returns the greatest version in Postgres. May block. Raises Overloaded if Postgres does not answer."""
         with reading(self._engine) as connection:
-            return greatest_version(connection)
+            return greatest_version(connection, self._shard.part)
 
     def renew(self) -> None:
         """Begins an epoch: Redis has none. May block. Raises Overloaded if Postgres does not answer, and RedisError."""
-        epoch = begin_epoch(self._shard, lambda: next_epoch(self._engine))
+        epoch = begin_epoch(self._shard, lambda: next_epoch(self._engine, self._shard.part))
         self._revoked.load(from_store=True)
         self.saw(epoch.number)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import gevent
@@ -107,11 +109,11 @@ class Gateway:
         members: MemberAdder,
         requests: Requests,
         activity: Activity,
-        confirmations: Confirmations,
+        confirmations: Sequence[Confirmations],
         queues: Sequence[Batcher],
         drained: Sequence[Batcher],
         pools: dict[str, BlockingPool],
-        listener: Listener,
+        listeners: Sequence[Listener],
         timers: Timers,
         log_scripts: Sequence[Append],
         log_risks: Callable[[], None],
@@ -131,7 +133,7 @@ class Gateway:
         self._queues = queues
         self._drained = drained
         self._pools = pools
-        self.listener = listener
+        self.listeners = listeners
         self._timers = timers
         self._log_scripts = log_scripts
         self._log_risks = log_risks
@@ -152,18 +154,19 @@ class Gateway:
         log_missing_gevent()
         for queue in self._queues:
             queue.start()
-        self.listener.start()
+        for listener in self.listeners:
+            listener.start()
         self._timers.start()
         self.streams.run_blocking(self._connect_log)
         self.streams.run_blocking(self._log_risks)
 
     def _connect_log(self) -> None:
         """Takes the connections of the message path before requests can take all that Redis allows."""
-        try:
-            for script in self._log_scripts:
+        for script in self._log_scripts:
+            try:
                 script.connect()
-        except (RedisError, ParleyError) as error:
-            log.warning("the log is not connected yet: %s", error)
+            except (RedisError, ParleyError) as error:
+                log.warning("%s is not connected to the log yet: %s", script.name, error)
 
     def check_log(self) -> None:
         """Raises RedisError if a send would find no connection. May block."""
@@ -178,27 +181,35 @@ class Gateway:
         deadline = time.monotonic() + FINISH_SECONDS
         while (len(self.sessions) or any(len(queue) for queue in self._drained)) and time.monotonic() < deadline:
             gevent.sleep(0.02)
+        self._log_failure("the last counts are not published", self.publish_metrics)  # and that no session is left
+        for shard in self._shards:
+            self._log_failure("the gateway is not signed off", partial(sign_off, shard, self.id))
+
+    @staticmethod
+    def _log_failure(what: str, act: Callable[[], object]) -> None:
         try:
-            self.publish_metrics()  # the last counts, and that no session is left
-            for shard in self._shards:
-                sign_off(shard, self.id)
+            act()
         except RedisError as error:
-            log.warning("the gateway is not signed off: %s", type(error).__name__)
+            log.warning("%s: %s", what, type(error).__name__)
 
     def count_error(self, error: ParleyError) -> None:
         self.activity.count_error(error)
 
     def metrics_snapshot(self) -> Snapshot:
-        hub, activity = self.sessions.hub, self.activity
-        unknown = {f"unknown_kind:{kind}": count for kind, count in hub.unknown_kinds.items()}
-        pending = {queue.name: len(queue) for queue in self._queues}
-        pending |= {name: len(pool) for name, pool in self._pools.items()}
+        hubs, activity = self.sessions.hubs, self.activity
+        unknown: Counter[str] = Counter()
+        for hub in hubs:
+            unknown.update({f"unknown_kind:{kind}": count for kind, count in hub.unknown_kinds.items()})
+        pending: Counter[str] = Counter()
+        for queue in self._queues:
+            pending[queue.name] += len(queue)
+        pending.update({name: len(pool) for name, pool in self._pools.items()})
         return gateway_snapshot(
-            sessions=hub.by_transport,
-            events_delivered=hub.events_delivered,
+            sessions=hubs[0].by_transport,
+            events_delivered=sum(hub.events_delivered for hub in hubs),
             counters={**activity.counters, **unknown},
             ack_times=activity.acks,
-            pending={**pending, "confirmations": len(self._confirmations)},
+            pending={**pending, "confirmations": sum(map(len, self._confirmations))},
         )
 
     def publish_metrics(self) -> None:

@@ -9,10 +9,9 @@ from collections.abc import Callable
 from redis.exceptions import RedisError
 
 from app.core.errors import Overloaded
-from app.fanout.hub import Hub
 from app.fanout.presence import ask_for_rosters, send_heartbeat
 from app.gateway.epochs import EpochKeeper
-from app.gateway.sessions import SessionRegistry
+from app.gateway.shard_sessions import ShardSessions
 from app.gateway.watch_registry import WatchRegistry
 from app.message_log.shards import Shard
 
@@ -22,7 +21,10 @@ WAKE_EVERY_SECONDS = 0.5
 
 
 class Heartbeat:
-    """Keeps the gateway's users online in Redis, and finds out if Redis has lost them or their watches."""
+    """Keeps the gateway's users online in one shard, and finds out if its Redis has lost them or their watches.
+
+    Watches are in the first shard; ``watches`` is None for the others.
+    """
 
     def __init__(
         self,
@@ -30,21 +32,24 @@ class Heartbeat:
         shard: Shard,
         gateway_id: str,
         epochs: EpochKeeper,
-        sessions: SessionRegistry,
-        watches: WatchRegistry,
+        sessions: ShardSessions,
+        watches: WatchRegistry | None,
     ) -> None:
         self._shard = shard
         self._gateway_id = gateway_id
         self._epochs = epochs
         self._sessions = sessions
         self._watches = watches
-        self._hub: Hub = sessions.hub
+        self._hub = sessions.hub
 
     def beat(self) -> None:
         """May block. Raises RedisError, Overloaded."""
         confirmed = self._sessions.presence.confirmed_count()
-        with self._watches.releasing() as (released, expected):
-            found = send_heartbeat(self._shard, self._gateway_id, released)
+        if self._watches is None:
+            found, expected = send_heartbeat(self._shard, self._gateway_id), 0
+        else:
+            with self._watches.releasing() as (released, expected):
+                found = send_heartbeat(self._shard, self._gateway_id, released)
         if found.epoch is None:
             self._epochs.renew()
             return
@@ -52,7 +57,8 @@ class Heartbeat:
         if self._sessions.presence.is_behind(found.users, confirmed):  # or another gateway took this one for dead
             log.warning("Redis has lost users who are online here: they are registered again")
             self._sessions.reregister_all()
-        self._watches.repair(found.watched, expected)
+        if self._watches is not None:
+            self._watches.repair(found.watched, expected)
         self.complete_rosters()
 
     def complete_rosters(self) -> None:

@@ -26,11 +26,14 @@ class PresenceRegistry:
         self._departures = 0
         self.batcher = Batcher("presence", self._carry_out, recover=recover)
 
-    def mark_online(self, user_id: int) -> int:
-        """Registers a session that joins. Returns the version after which everything is sent to this gateway. May
-        block. Raises Overloaded, and RateLimited if the user joins too often.
+    def begin_online(self, user_id: int) -> Callable[[], int]:
+        """Begins to register a session that joins. Returns a function that waits for the registration.
+
+        The function returns the version after which everything is sent to this gateway. It may block. Raises
+        Overloaded, and RateLimited if the user joins too often.
         """
-        return int(self.batcher.run((ONLINE, user_id, 0, 1))[0])
+        wait = self.batcher.begin((ONLINE, user_id, 0, 1))
+        return lambda: int(wait()[0])
 
     def mark_offline(self, user_id: int) -> None:
         self._departures += 1

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import gevent
 
 from app.core.close_codes import CloseCode
 from app.core.errors import Overloaded, ParleyError, RateLimited
-from app.fanout.hub import Hub
 from app.fanout.hub_session import Session as HubSession
 from app.gateway.activity import Activity
 from app.gateway.devices import DeviceRegistry
-from app.gateway.presence_registry import PresenceRegistry
+from app.gateway.shard_sessions import ShardSessions
 
 log = logging.getLogger(__name__)
 
@@ -33,15 +32,15 @@ class SessionRegistry:
     def __init__(
         self,
         *,
-        hub: Hub,
-        presence: PresenceRegistry,
+        shards: Sequence[ShardSessions],
         devices: DeviceRegistry,
         activity: Activity,
         max_sessions: int,
         max_sessions_per_user: int,
     ) -> None:
-        self.hub = hub
-        self.presence = presence
+        self.hub = shards[0].hub  # has every session
+        self.hubs = [shard.hub for shard in shards]
+        self._shards = shards
         self.devices = devices
         self.activity = activity
         self._max_sessions = max_sessions
@@ -68,17 +67,34 @@ class SessionRegistry:
         if len(self.hub.sessions_of(user_id)) >= self._max_sessions_per_user:
             raise RateLimited("Too many sessions.", retry_after=30.0)
 
-    def enter(self, session: Session) -> int:
-        """Puts the session into the hub and marks its user online. May block. Returns the version after which
-        everything is offered to the session. Raises Overloaded.
-        """
-        self.hub.add(session)
-        return self.presence.mark_online(session.user_id)
+    def sessions_of(self, user_id: int) -> list[Any]:
+        """Returns the joined sessions of the user here."""
+        return [flow.session for flow in self.hub.sessions_of(user_id)]
 
-    def leave(self, session: Session) -> None:
-        """Takes the session out of the hub. Its user goes offline here with the last session."""
-        if self.hub.remove(session):
-            self.presence.mark_offline(session.user_id)
+    def enter(self, flows: Sequence[HubSession]) -> list[int | None]:
+        """Puts a session's flows into the hubs of their shards, and marks its user online in each. May block. Returns
+        the versions after which everything is offered to the flows; None for a shard that is away, which gets the user
+        when it is back. Raises RateLimited, and Overloaded if the first shard does not answer.
+        """
+        waiting = []
+        for shard, flow in zip(self._shards, flows, strict=True):
+            shard.hub.add(flow)
+            waiting.append(None if shard.is_away() else shard.presence.begin_online(flow.user_id))
+        found: list[int | None] = []
+        for wait in waiting:
+            try:
+                found.append(None if wait is None else wait())
+            except Overloaded:
+                if not found:
+                    raise
+                found.append(None)
+        return found
+
+    def leave(self, flows: Sequence[HubSession]) -> None:
+        """Takes a session's flows out of the hubs. Its user goes offline here with the last session."""
+        for shard, flow in zip(self._shards, flows, strict=True):
+            if shard.hub.remove(flow):
+                shard.presence.mark_offline(flow.user_id)
 
     def check_all(self) -> None:
         """Called once a second: sends due pings, and closes sessions with missing pongs, expired tokens, overdue joins
@@ -101,30 +117,6 @@ class SessionRegistry:
         for session in list(self.hub):
             if is_suspended(session.user_id):
                 session.suspend()
-
-    def resume_all(self) -> None:
-        """Brings every session up to date from the store: all of them may have missed something."""
-        for session in list(self.hub):
-            session.resume_from_store()
-
-    def hold_all(self) -> None:
-        """Holds live events back from every session until ``reset_all`` or ``turn_away``: a new epoch began."""
-        for session in list(self.hub):
-            session.hold()
-
-    def reset_all(self, epoch: int, version: int) -> None:
-        """Sends ``resync`` to every session, then what was held back."""
-        for session in list(self.hub):
-            session.reset(epoch, version)
-
-    def turn_away(self) -> None:
-        """Closes all sessions, whose clients return and then get their ``resync``."""
-        for session in list(self.hub):
-            session.turn_away()
-
-    def reregister_all(self) -> None:
-        """Marks all users online again: Redis has forgotten them. Its notice resumes their sessions."""
-        self.presence.reregister(self.hub.users())
 
     def close_all(self, seconds: float) -> None:
         """Closes all sessions with 1001, spread over at most ``seconds``, and accepts no new ones."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from app.core.cursor import Position, decode_cursor
+from app.core.cursor import Position, decode_positions
 from app.core.errors import ParleyError
 from app.message_log.current_epoch import CurrentEpoch
 from app.services.messaging.delivery_batcher import DeliveryBatcher
@@ -21,17 +21,21 @@ DAY_US = 86_400_000_000
 
 
 class Streams:
-    """``run_blocking`` runs a session's own work that may block, such as commands and joins. ``run_replay`` runs what
-    all sessions may have to do at the same time: commands and joins do not wait behind it.
+    """What the sessions' flows of one shard need. ``by_shard`` are those of all shards; the first one ``brings_news``,
+    which belong to no shard. ``run_blocking`` runs a session's own work that may block, such as commands and joins.
+    ``run_replay`` runs what all sessions may have to do at the same time: commands and joins do not wait behind it.
     """
 
     __slots__ = (
         "_epoch",
         "_max_age_us",
+        "brings_news",
+        "by_shard",
         "check_missed",
         "client_limits",
         "count_unread",
         "deliveries",
+        "known_version",
         "max_backlog",
         "refuse_ended",
         "replay",
@@ -53,7 +57,15 @@ class Streams:
         client_limits: Any,
         resume_max_days: int,
         outbox_bytes: int,
+        brings_news: bool = True,
+        known_version: Callable[[], int] = lambda: 0,
     ) -> None:
+        """``known_version`` returns the greatest version of the shard that is known without asking its Redis. It may
+        block, and raises Overloaded.
+        """
+        self.known_version = known_version
+        self.by_shard: Sequence[Streams] = (self,)
+        self.brings_news = brings_news
         self._epoch = epoch
         self.replay = replay
         self.deliveries = deliveries
@@ -70,11 +82,17 @@ class Streams:
     def epoch(self) -> int:
         return self._epoch.number
 
-    def resumable(self, cursor: str, version: int) -> Position | None:
-        """Returns the cursor's position. Returns None if a session cannot resume from it: it is malformed, of another
-        epoch, later than ``version``, or too old.
+    def resumable(self, cursor: str, versions: Sequence[int | None]) -> list[Position] | None:
+        """Returns the cursor's position in each shard. Returns None if a session cannot resume from it: it is
+        malformed, of another epoch, later than the shards' present ``versions`` (None for shards that are away), or too
+        old.
         """
-        position = decode_cursor(cursor)
-        if position is None or position.epoch != self._epoch.number or position.version > version:
+        positions = decode_positions(cursor, len(versions))
+        places = zip(self.by_shard, positions or (), versions, strict=False)
+        if positions is None or not all(streams._has(position, version) for streams, position, version in places):
             return None
-        return position if version - position.version < self._max_age_us else None
+        return positions
+
+    def _has(self, position: Position, version: int | None) -> bool:
+        behind = 0 if version is None else version - position.version
+        return position.epoch == self._epoch.number and 0 <= behind < self._max_age_us

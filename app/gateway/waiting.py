@@ -9,7 +9,7 @@ from gevent import Timeout
 from gevent.event import AsyncResult
 
 from app.core.errors import Overloaded, ParleyError
-from app.message_log.confirmations import Confirmations
+from app.message_log.confirmations import ConfirmationsOf
 from app.services.messaging.user_rates import UserRate
 
 
@@ -40,12 +40,12 @@ def wait_until_done(begin: Callable[[Callable[[ParleyError | None], None]], obje
         raise Overloaded
 
 
-def stored_waiter(confirmations: Confirmations, seconds: float) -> Callable[[int], bool]:
-    """Returns a function that waits until a version is stored, and returns False after ``seconds``."""
+def stored_waiter(confirmations: ConfirmationsOf, seconds: float) -> Callable[[int, int], bool]:
+    """Returns a function that waits until a conversation's version is stored, and returns False after ``seconds``."""
 
-    def wait_until_stored(version: int) -> bool:
+    def wait_until_stored(conversation_id: int, version: int) -> bool:
         def expect(outcome: Callable[[Any, ParleyError | None], None]) -> None:
-            confirmations.expect(version, lambda error: outcome(True, error))
+            confirmations.of(conversation_id).expect(version, lambda error: outcome(True, error))
 
         return wait_for_result(expect, seconds) is not None
 

@@ -118,6 +118,7 @@ class Append:
     ) -> None:
         constants = KIND_CONSTANTS + (PRIVATE_CONSTANT if name == "change" else "")  # a table costs time in each call
         self._script = script(shard.redis, "app.message_log", name, after="log large", constants=constants)
+        self.name = name
         self._connect = connect
         self._client: Redis | None = None
         self._saw_epoch = saw_epoch

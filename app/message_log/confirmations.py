@@ -11,8 +11,8 @@ Invariants
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, Protocol
 
 from app.core.errors import Overloaded, ParleyError
 from app.message_log.shards import Shard
@@ -29,8 +29,14 @@ class _Wait(NamedTuple):
     confirmed: Confirmed
 
 
+class ConfirmationsOf(Protocol):
+    """The versions that this gateway waits for, in all shards. Two shards may use the same version."""
+
+    def of(self, conversation_id: int, /) -> Confirmations: ...
+
+
 class Confirmations:
-    """The versions this gateway waits for. Not thread-safe; all calls come from one event loop."""
+    """The versions of one shard that this gateway waits for. Not thread-safe; all calls come from one event loop."""
 
     def __init__(self) -> None:
         self._waits: dict[int, list[_Wait]] = {}
@@ -38,6 +44,9 @@ class Confirmations:
 
     def __len__(self) -> int:
         return len(self._waits)
+
+    def of(self, _conversation_id: int) -> Confirmations:
+        return self
 
     def expect(self, version: int, confirmed: Confirmed) -> None:
         """Calls ``confirmed`` once, when ``version`` is stored; at once if its notice came early."""
@@ -83,6 +92,20 @@ class Confirmations:
         reasons = shard.redis.mget([shard.keys.refused(version) for version in passed]) if passed else []
         for version, reason in zip(passed, reasons, strict=True):
             self.settle([version], refusal(reason.decode()) if isinstance(reason, bytes) else None)
+
+
+class ShardedConfirmations:
+    """``shards`` has those of each shard, in order."""
+
+    def __init__(self, shards: Sequence[Confirmations]) -> None:
+        self._shards = shards
+
+    def of(self, conversation_id: int) -> Confirmations:
+        return self._shards[conversation_id & (len(self._shards) - 1)]
+
+
+def sharded_confirmations(shards: Sequence[Confirmations]) -> ConfirmationsOf:
+    return ShardedConfirmations(shards) if len(shards) > 1 else shards[0]
 
 
 def stored_version(shard: Shard, epoch: int) -> int:

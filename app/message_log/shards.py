@@ -64,15 +64,6 @@ class Shards:
             numbers.setdefault(shard.redis, []).append(number)
         return numbers
 
-    @property
-    def only(self) -> Shard:
-        """The one shard. For what knows no several yet: events of sessions, and reads over all conversations.
-
-        Raises ValueError if there are several.
-        """
-        [shard] = self._shards
-        return shard
-
     def of(self, conversation_id: int) -> Shard:
         """Returns the shard that has this conversation."""
         return self._shards[conversation_id & self._mask]

@@ -2,8 +2,7 @@
 
 The others are counted again only if they changed after that version. So a join of such a user costs what happened since
 then, not what exists. A count can grow only with a change of the conversation or of the membership, and both are noted
-(noted_changes.py). Counts of an earlier epoch are not used: its last versions may be assigned again. The epoch here
-is the sum of all shards' epochs: they only grow, so the sum is the same only if each of them is.
+(noted_changes.py). Counts of an earlier epoch are not used: its last versions may be assigned again.
 """
 
 from __future__ import annotations
@@ -72,7 +71,7 @@ def unread_counts_since(conn: Connection, state: ReadState, part: Part = WHOLE) 
 
 
 def keep_read_state(conn: Connection, epoch: int, state: ReadState) -> None:
-    """Stores the state, unless a later one is stored. ``epoch`` is the sum of all shards' epochs. All changes up to its
+    """Stores the state, unless a later one is stored. All changes up to its
     version must have been in Postgres when the messages were counted.
     """
     values = {"user_id": state.user_id, "shard": state.shard, "version": state.version}

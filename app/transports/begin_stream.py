@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from app.core.cursor import Position, encode_cursor
+from app.core.cursor import Position
 from app.transports.session import Session
 
 
 class Beginning(NamedTuple):
-    """The beginning of a stream. ``joined`` is the data of that event. ``position`` is where to catch up from; None
-    starts at the present. ``resync`` must follow if the client's cursor is no longer valid.
+    """The beginning of a stream. ``joined`` is the data of that event. ``positions`` are where to catch up from, one
+    for each shard; None starts at the present. ``resync`` must follow if the client's cursor is no longer valid.
     """
 
     joined: dict[str, Any]
-    position: Position | None
+    positions: list[Position] | None
     resync: bool
 
 
@@ -22,7 +22,7 @@ def begin_stream(session: Session, cursor: str | None) -> Beginning:
     """Enters the session into the stream. May block. Raises Overloaded, RateLimited, and Unauthorized if the caller's
     auth session has ended since it was verified.
     """
-    session.start = session.enter()
+    session.enter()
     try:
         # Not before ``enter``: an end that is announced from now on finds the session in the hub.
         session.streams.refuse_ended(session.auth_session, session.user_id)
@@ -34,16 +34,14 @@ def begin_stream(session: Session, cursor: str | None) -> Beginning:
 
 
 def _beginning(session: Session, cursor: str | None) -> Beginning:
-    streams, version = session.streams, session.start
-    epoch = streams.epoch
-    position = streams.resumable(cursor, version) if cursor else None
+    streams, present = session.streams, session.present
+    positions = streams.resumable(cursor, session.versions) if cursor else None
     unread = streams.count_unread(session.user_id)
-    start = position.version if position else version
     data = {
         "userId": session.user_id,
         "sessionId": session.id,
-        "cursor": encode_cursor(epoch, start),
+        "cursor": session.start_at(positions or present),
         "unread": [{"conversationId": i, "count": n} for i, n in sorted(unread.items())],
         "limits": streams.client_limits,
     }
-    return Beginning(data, position, bool(cursor) and position is None)
+    return Beginning(data, positions, bool(cursor) and positions is None)

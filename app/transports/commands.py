@@ -235,8 +235,9 @@ class Commands:
     def _fetch_when_possible(self, fetch: Callable[[], None]) -> None:
         session = self._session
         self._busy = True
-        if session.catching_up:
-            session.when_live(partial(self._fetch_when_possible, fetch))
+        flow = session.flow_catching_up()
+        if flow is not None:
+            flow.when_live(partial(self._fetch_when_possible, fetch))
         elif session.backlog() > session.streams.max_backlog:
             session.when_drained(partial(self._fetch_when_possible, fetch))
         else:
@@ -244,7 +245,7 @@ class Commands:
 
     def _answer_unread(self, command: FetchUnread, ref: str | None) -> None:
         session = self._session
-        with session.holding():
+        with session.holding_all():
             answer = self._services.fetch_unread(session.user_id, command.conversation_id, command.limit)
             session.answer("unread_messages", answer, ref)
 
@@ -258,7 +259,7 @@ class Commands:
             raise Invalid.field("userIds", "too many users watched in this session")
         asked = self._services.presence.resolve(session.user_id, command.user_ids)
         session.watch(list(asked))  # watch first, then read, so that no change is missed in between
-        views = self._services.presence.watch(session, asked)
+        views = self._services.presence.watch(session.watcher, asked)
         for left, view in enumerate(views, 1 - len(views)):
             session.answer("presence", view, None if left else ref)  # the last frame is the answer
         if not views:

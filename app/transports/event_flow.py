@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import gevent
 
@@ -47,6 +48,8 @@ class EventFlow:
     )
 
     writes_batches = True
+    transport = ""
+    auth_session: str
 
     def __init__(self, streams: Streams) -> None:
         self.streams = streams
@@ -76,6 +79,17 @@ class EventFlow:
         """Sends the client the reason, if the transport can, and ends the session. ``on_closed`` must follow."""
         raise NotImplementedError
 
+    @property
+    def session(self) -> Any:
+        """The session that this flow belongs to."""
+        raise NotImplementedError
+
+    def revoke(self) -> None:
+        raise NotImplementedError
+
+    def suspend(self) -> None:
+        raise NotImplementedError
+
     # --- the stream
 
     def begin_holding(self) -> None:
@@ -89,7 +103,7 @@ class EventFlow:
         elif event.version > self.position:
             self.position = event.version
             if event.seq:
-                self._collect_delivered(event)
+                self.collect_delivered(event)
             self.write(event)
         elif not event.version:
             self.write(event)  # text of a stream: it has no place, but follows what the session has read
@@ -112,7 +126,7 @@ class EventFlow:
             if len(self._buffer) > BUFFER_EVENTS:
                 self._buffer = None
 
-    def _collect_delivered(self, event: Event) -> None:
+    def collect_delivered(self, event: Event) -> None:
         if not self.auto_ack or event.sender_id == self.user_id:
             return
         if self._undelivered is None:
@@ -134,40 +148,52 @@ class EventFlow:
         self._wait_for_reset()
         while self._buffer is None:
             self._buffer = []
-            self._replay()
+            for _, event in self._replay():
+                self.write_missed(event)
             self._wait_for_reset()
         self._release()
 
     def catch_up(self) -> None:
         """Writes everything after ``position`` from the tail and the store, then goes live. May block."""
+        for _, event in self.missed():
+            self.write_missed(event)
+        self.go_live(self.position)
+
+    def missed(self) -> Iterator[tuple[int, Event]]:
+        """Yields everything after ``position`` in order, with the place of each event in the stream. It must be written
+        by ``write_missed`` before the next one is taken. Live events are held back, also after it. May block.
+        """
         self._catching_up = True
         if self._buffer is None:
             self._buffer = []
-        for event in self.streams.replay.news_since(self.user_id, self.position):
-            self.offer_ephemeral(event)
-        self._replay()
-        self.go_live(self.position)
+        if self.streams.brings_news:
+            for event in self.streams.replay.news_since(self.user_id, self.position):
+                yield 0, event
+        yield from self._replay()
 
-    def _replay(self) -> None:
+    def write_missed(self, event: Event) -> None:
+        if not event.version:
+            self.write(event)
+            return
+        self.position = event.version
+        if event.seq:
+            self.collect_delivered(event)
+        self.write(event)
+        self.wait_for_reader()
+
+    def _replay(self) -> Iterator[tuple[int, Event]]:
         more, since, plan = True, self.position, ReplayPlan()
         while more and not self.closed:
             begin = self.position
             events, more = self.streams.replay.changes_since(self.user_id, begin, since, plan)
             self._wait_for_reset()
             for event in events:
-                if event.version > begin:
-                    self.position = event.version
-                    if event.seq:
-                        self._collect_delivered(event)
-                    self.write(event)
-                    self._wait_for_reader()
-                elif not event.version:
-                    self.write(event)
+                if not event.version or event.version > begin:
+                    yield event.version or self.position, event
 
-    def _wait_for_reader(self) -> None:
+    def wait_for_reader(self) -> None:
         """Lets the reader take the backlog first: even one page of a replay may be longer than any outbox."""
-        limit = self.streams.max_backlog
-        while not self.closed and self.backlog() > limit:
+        while not self.closed and self.backlog() > self.streams.max_backlog:
             gevent.sleep(0.02)
 
     def _wait_for_reset(self) -> None:
@@ -182,6 +208,10 @@ class EventFlow:
         act, self._when_live = self._when_live, None
         if act is not None:
             act()
+
+    @property
+    def after_reset(self) -> list[Callable[[], None]] | None:
+        return self._after_reset
 
     @property
     def catching_up(self) -> bool:

@@ -47,14 +47,13 @@ def _begin_stream(session: CommandSession, command: Join, ref: str | None) -> No
 
 
 def _go_live(session: CommandSession, beginning: Beginning) -> None:
-    joined, position, resync = beginning
-    if position is not None:
-        session.position = position.version
-        session.catch_up()
+    joined, positions, resync = beginning
+    if positions is not None:
+        session.catch_up_all()
         return
     if resync:
         session.write(make_event("resync", {"cursor": joined["cursor"]}, cursor=joined["cursor"]))
-    session.go_live(session.start)
+    session.go_live_all()
 
 
 def renew_token(session: CommandSession, services: CommandServices, command: Authenticate, ref: str | None) -> None:

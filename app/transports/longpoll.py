@@ -26,6 +26,7 @@ from app.core.cursor import respelled
 from app.core.errors import ParleyError, Unauthorized
 from app.core.event_kinds import EVENTS
 from app.core.events import Event, make_event, with_cursor
+from app.core.part import Part
 from app.gateway.gateway import Gateway
 from app.gateway.sessions import SessionRegistry
 from app.gateway.streams import REPLAY_BACKLOG_BYTES, Streams
@@ -76,7 +77,7 @@ class PollSession(Session):
     def backlog(self) -> int:
         return self._bytes
 
-    def _wait_for_reader(self) -> None:
+    def wait_for_reader(self) -> None:
         """Nobody reads while an answer is collected. Once there is enough for one answer, the session ends: with the
         answer's cursor, the client gets the rest from the store.
         """
@@ -190,7 +191,7 @@ class Polls:
         return _answer(session.cursor, events)
 
     def parked(self, caller: Caller, cursor: str) -> PollSession | None:
-        for session in self._registry.hub.sessions_of(caller.user_id):
+        for session in self._registry.sessions_of(caller.user_id):
             if isinstance(session, PollSession) and session.auth_session == caller.sid and session.cursor == cursor:
                 session.expires_at = caller.expires_at
                 return session
@@ -207,18 +208,19 @@ class Polls:
 
     def _open(self, session: PollSession, cursor: str) -> None:
         self._registry.check_room()
-        joined, position, resync = begin_stream(session, cursor or None)
+        joined, positions, resync = begin_stream(session, cursor or None)
         session.cursor = joined["cursor"]
-        if position is not None:
-            session.position = position.version
+        if positions is not None:
             session.cursor = cursor
-            self._marks.confirm_polled(session.user_id, position.version)
-            session.catch_up()
+            for number, position in enumerate(positions):
+                part = Part(number, len(positions))
+                self._marks.confirm_polled(session.user_id, position.version, part)
+            session.catch_up_all()
             return
         name = "resync" if resync else "joined"
         data = {"cursor": session.cursor} if resync else joined
         session.write(make_event(name, data, cursor=session.cursor))
-        session.go_live(session.start)
+        session.go_live_all()
 
 
 def install(app: Flask, gateway: Gateway, limits: Limits) -> Polls:

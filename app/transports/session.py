@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
 from app.core.caller import Caller
 from app.core.close_codes import CloseCode
+from app.core.cursor import Position, encode_positions
 from app.core.errors import Suspended, Unauthorized
 from app.core.networks import network_of
 from app.current_request import current_address
@@ -17,6 +20,7 @@ from app.gateway.sessions import SessionRegistry
 from app.gateway.streams import Streams
 from app.refusals import BAD_ENDS, REFUSALS
 from app.transports.event_flow import EventFlow
+from app.transports.shard_flow import ONE_SHARD, Cursors, ShardFlow, write_all_missed
 
 access_log = logging.getLogger("parley.access")
 
@@ -29,17 +33,18 @@ class Session(EventFlow):
 
     __slots__ = (
         "_device_connected",
+        "_flows",
         "_watched",
         "address",
         "auth_session",
+        "cursors",
         "device_id",
         "end_code",
         "expires_at",
+        "present",
         "registry",
-        "start",
+        "versions",
     )
-
-    transport = ""
 
     def __init__(self, registry: SessionRegistry, streams: Streams) -> None:
         super().__init__(streams)
@@ -49,7 +54,10 @@ class Session(EventFlow):
         self.address = current_address()
         self.end_code = NO_CLOSE_FRAME
         self.device_id: str | None = None
-        self.start = 0  # the version at which it entered
+        self.versions: Sequence[int | None] = ()  # of each shard when it entered; None if the shard was away
+        self.present: Sequence[Position] = ()  # after which each shard offers everything
+        self.cursors = ONE_SHARD
+        self._flows: Sequence[EventFlow] | None = None  # None: this session itself is the only flow
         self._device_connected = False
         self._watched: set[int] | None = None
 
@@ -67,22 +75,83 @@ class Session(EventFlow):
         self.auth_session = caller.sid
         self.expires_at = caller.expires_at
 
-    def enter(self) -> int:
-        """Joins the hub and goes online; from here on, live events collect in the buffer. May block. Returns the
-        present version of the stream: everything after it will be offered. Raises Overloaded, RateLimited.
+    @property
+    def flows(self) -> Sequence[EventFlow]:
+        """One for each shard. If there is one shard, it is this session itself."""
+        return self._flows or (self,)
+
+    @property
+    def session(self) -> Session:
+        return self
+
+    @property
+    def watcher(self) -> EventFlow:
+        """What watches the presence of others for this session, which belongs to no shard: its first flow."""
+        return self.flows[0]
+
+    def enter(self) -> None:
+        """Joins the hubs and goes online; from here on, live events collect in the buffers. May block. ``present`` has
+        the positions after which everything will be offered. Raises Overloaded, RateLimited.
         """
         self.registry.check_user_room(self.user_id)
+        if len(self.streams.by_shard) > 1:
+            self._flows = [ShardFlow(self, streams, n) for n, streams in enumerate(self.streams.by_shard)]
         self.joined = True
-        self.begin_holding()
+        for flow in self.flows:
+            flow.joined = True
+            flow.begin_holding()
         try:
-            version = self.registry.enter(self)
+            self.versions = self.registry.enter(self.flows)
+            self.present = [
+                Position(streams.epoch, streams.known_version() if version is None else version)
+                for streams, version in zip(self.streams.by_shard, self.versions, strict=True)
+            ]
             if self.device_id is not None:
                 self.registry.devices.connected(self.user_id, self.device_id)
                 self._device_connected = True
-            return version
         except BaseException:
             self.detach()
             raise
+
+    def start_at(self, positions: Sequence[Position]) -> str:
+        """Sets where the stream begins. Returns the cursor of it."""
+        for flow, position in zip(self.flows, positions, strict=True):
+            flow.position = position.version
+        if self._flows is not None:
+            self.cursors = Cursors(positions)
+        return encode_positions(positions)
+
+    def catch_up_all(self) -> None:
+        """Writes everything that was missed since the start, in all shards, then goes live. May block. The flow of a
+        shard that is away catches up when the shard is back and gets its users again.
+        """
+        there = [flow for flow, version in zip(self.flows, self.versions, strict=True) if version is not None]
+        write_all_missed(there)
+        self.go_live_all()
+
+    def go_live_all(self) -> None:
+        """Goes on from the start. May block."""
+        for flow in self.flows:
+            flow.go_live(flow.position)
+        self.versions = self.present = ()
+
+    def flow_catching_up(self) -> EventFlow | None:
+        """Returns a flow that is not live, or None."""
+        return next((flow for flow in self.flows if flow.catching_up), None)
+
+    @contextmanager
+    def holding_all(self) -> Iterator[None]:
+        """Does for all shards what ``holding`` does for one."""
+        with ExitStack() as stack:
+            for flow in self.flows:
+                stack.enter_context(flow.holding())
+            yield
+
+    def waiting_for_reset(self) -> list[Callable[[], None]] | None:
+        """Returns the answers that wait until the client has its ``resync``, or None if nothing has to wait."""
+        if self._flows is None:
+            return self._after_reset
+        return next((flow.after_reset for flow in self._flows if flow.after_reset is not None), None)
 
     def revoke(self) -> None:
         """Closes the session: its auth session was logged out."""
@@ -99,7 +168,7 @@ class Session(EventFlow):
         if self._watched is None:
             self._watched = set()
         self._watched.update(user_ids)
-        self.registry.hub.watchers.watch(self, user_ids)
+        self.registry.hub.watchers.watch(self.watcher, user_ids)
 
     def log(self, what: str, **more: int) -> None:
         """Writes a line about the session into the access log."""
@@ -111,10 +180,12 @@ class Session(EventFlow):
         if not self.joined:
             return
         self.joined = False
+        for flow in self.flows:
+            flow.joined = False
         if self._watched:
-            self.registry.hub.watchers.unwatch(self, self._watched)
+            self.registry.hub.watchers.unwatch(self.watcher, self._watched)
             self._watched = None
-        self.registry.leave(self)
+        self.registry.leave(self.flows)
         if self._device_connected:
             self._device_connected = False
             self.registry.devices.disconnected(self.user_id, str(self.device_id))
@@ -122,10 +193,13 @@ class Session(EventFlow):
     def on_closed(self) -> None:
         """Ends the session after its connection was closed."""
         if not self.closed:
+            for flow in self.flows:
+                flow.closed = True
             self.closed = True
             self.log("session ends", close_code=self.end_code)
             if self.end_code in BAD_ENDS:
                 REFUSALS.note_end(network_of(self.address))
-            self.drop_held()
+            for flow in self.flows:
+                flow.drop_held()
             self.detach()
             self.registry.remove(self)

@@ -60,17 +60,16 @@ class SseSession(Session):
         self.registry.add(self)
         connection.send(head + b"retry:%d\n\n" % random.randint(*RETRY_MS))
 
-    def begin(self, joined: dict[str, Any], position: Position | None, resync: bool) -> None:
+    def begin(self, joined: dict[str, Any], positions: list[Position] | None, resync: bool) -> None:
         """Writes ``joined``, then ``resync`` or everything that was missed. Live events follow."""
         cursor = joined["cursor"]
         self.write(make_event("joined", joined, cursor=cursor))
-        if position is not None:
-            self.position = position.version
-            self.streams.run_blocking(self._catch_up_or_close)
+        if positions is not None:
+            self.streams.run_blocking(lambda: self._or_close(self.catch_up_all))
             return
         if resync:
             self.write(make_event("resync", {"cursor": cursor}, cursor=cursor))
-        self.streams.run_blocking(lambda: self.go_live(self.start))
+        self.streams.run_blocking(self.go_live_all)
 
     def write(self, event: Event) -> None:
         if self._connection is not None:

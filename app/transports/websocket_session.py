@@ -164,10 +164,11 @@ class WebSocketSession(CommandSession):
 
     def answer(self, name: str, data: Any, ref: str | None) -> None:
         frame = answer_frame(name, data, ref)
-        if self._after_reset is None:
+        waiting = self.waiting_for_reset()
+        if waiting is None:
             self._connection.send(frame)
         else:
-            self._after_reset.append(partial(self._connection.send, frame))
+            waiting.append(partial(self._connection.send, frame))
 
     def answer_joined(self, data: dict[str, Any], ref: str | None) -> None:
         self._handshake_caller = None
@@ -208,7 +209,7 @@ class WebSocketSession(CommandSession):
             return
         self.position = event.version
         if event.seq:
-            self._collect_delivered(event)
+            self.collect_delivered(event)
         self._connection.send(event.frame)
 
     def write(self, event: Event) -> None:

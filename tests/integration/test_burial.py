@@ -22,6 +22,7 @@ from app.fanout.hub import Hub
 from app.fanout.presence import PresenceChanges
 from app.gateway.presence_registry import PresenceRegistry
 from app.gateway.sessions import SessionRegistry
+from app.gateway.shard_sessions import ShardSessions
 from app.message_log import keys
 from app.message_log.shards import Shard
 from app.redis_scripts import script
@@ -55,14 +56,18 @@ class World:
         self.presence = PresenceRegistry(changes, recover=lambda: None)
         self.presence.batcher.start()
         others: Any = SimpleNamespace(devices=None, activity=None, max_sessions=9, max_sessions_per_user=9)
-        self.sessions = SessionRegistry(hub=self.hub, presence=self.presence, **vars(others))
+        self.of_shard = ShardSessions(self.hub, self.presence)
+        self.sessions = SessionRegistry(shards=[self.of_shard], **vars(others))
         self.paused: list[Callable[[], None]] = []
         self.streams = SimpleNamespace(
+            epoch=1,
+            brings_news=True,
             replay=SimpleNamespace(changes_since=self._changes_since, news_since=lambda _user, _version: []),
             check_missed=lambda _asked, outcome: outcome(True, None),
             run_replay=self.paused.append,
             max_backlog=1,
         )
+        self.streams.by_shard = [self.streams]
         self.bus = client.pubsub(ignore_subscribe_messages=True)
         self.bus.subscribe(keys.FIRST.gateway_channel("here"))
         self.deliver()
@@ -96,7 +101,9 @@ class World:
 
     def join(self, user_id: int) -> Reader:
         reader = Reader(self, user_id)
-        reader.go_live(reader.enter())
+        reader.enter()
+        reader.start_at(reader.present)
+        reader.go_live_all()
         return reader
 
     def bury(self) -> None:
@@ -113,12 +120,12 @@ class World:
         ]
         names += [keys.FED, keys.FED_PRESENCE, keys.gateway_watches("there")]
         beat = script(self.redis, "app.fanout", "beat", after="watches announce counts")
-        beat(keys=names, args=[keys.PREFIX, "there", 10_000, pack([])])
+        beat(keys=names, args=[keys.PREFIX, "there", 10_000, pack([]), 1])
         assert not self.redis.exists(keys.FIRST.gateway_users("here"))
 
     def beat(self) -> None:
         """Acts like this gateway's own heartbeat when Redis has too few users."""
-        self.sessions.reregister_all()
+        self.of_shard.reregister_all()
         while len(self.presence) or not self.redis.sismember(keys.FIRST.gateway_users("here"), BEN):
             gevent.sleep(0.001)
 

@@ -83,7 +83,7 @@ class Reader:
         self._epoch = CurrentEpoch(60)
         self._epoch.adopt(begin_epoch(Shard(client), lambda: next_epoch(engine)))
         directs, stores = DirectCache(), {"engine": engine, "shards": Shards([client])}
-        cache: Any = {"run_blocking": lambda act: act(), "present_epoch": lambda: self._epoch.number}
+        cache: Any = {"run_blocking": lambda act: act(), "present_epoch": lambda _: self._epoch.number}
         requests = WaitingRequests(
             **stores, redis=client, conversations=ConversationCache(**stores, directs=directs, **cache)
         )

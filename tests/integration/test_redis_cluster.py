@@ -12,8 +12,9 @@ from app.config import ConfigError, Settings
 from app.core.errors import Overloaded
 from app.core.kinds import Kind
 from app.message_log.append import Append, Operation
-from app.message_log.conversations import hydrate, read_tail
+from app.message_log.conversations import hydrate
 from app.message_log.shards import Shard, Shards
+from app.message_log.tails import read_tail
 from app.redis_addresses import ClusterAddress
 from app.redis_calls import redis_errors_as_overloaded
 from app.redis_check import check_redis_addresses

@@ -41,7 +41,7 @@ class Sessions:
         epoch = CurrentEpoch(60)
         epoch.adopt(Epoch(1, 0))
         directs, stores = DirectCache(), {"engine": engine, "shards": Shards([client])}
-        cache: Any = {"run_blocking": lambda act: act(), "present_epoch": lambda: epoch.number}
+        cache: Any = {"run_blocking": lambda act: act(), "present_epoch": lambda _: epoch.number}
         requests = WaitingRequests(
             **stores, redis=client, conversations=ConversationCache(**stores, directs=directs, **cache)
         )

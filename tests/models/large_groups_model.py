@@ -202,7 +202,7 @@ class World:
         beat = script(self.redis, "app.fanout", "beat", after="watches announce counts")
         beat(
             keys=[*names, keys.FED, keys.FED_PRESENCE, keys.gateway_watches("x")],
-            args=[keys.PREFIX, "x", 10_000, pack([])],
+            args=[keys.PREFIX, "x", 10_000, pack([]), 1],
         )
         assert not self.redis.hexists(keys.FIRST.counts(GROUP), name)
         self.deliver()

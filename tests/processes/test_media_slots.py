@@ -18,7 +18,7 @@ def process_with_a_slot() -> Iterator[tuple[int, bool]]:
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
-        with media_slot() as is_free:
+        with media_slot(1) as is_free:
             os.write(writer, b"1" if is_free else b"0")
             signal.pause()
     try:
@@ -38,7 +38,7 @@ def kill(pid: int) -> None:
 
 
 def is_free() -> bool:
-    with media_slot() as free:
+    with media_slot(1) as free:
         return free
 
 
@@ -59,4 +59,9 @@ def test_half_of_the_processes_may_work_on_media(monkeypatch: pytest.MonkeyPatch
 def test_number_of_slots(monkeypatch: pytest.MonkeyPatch, processes: str, queues: str, expected: int) -> None:
     monkeypatch.setenv("WORKER_CONCURRENCY", processes)
     monkeypatch.setenv("WORKER_QUEUES", queues)
-    assert slots() == expected
+    assert slots(1) == expected
+
+
+def test_media_leave_a_process_for_the_drain_of_each_shard(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WORKER_CONCURRENCY", raising=False)
+    assert slots(4) == 2

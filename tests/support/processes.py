@@ -23,6 +23,7 @@ from app.core.password_cost import MEMORY_KIB, PASSES
 from dev.embedded import EmbeddedStores
 from dev.processes import Guard, free_port, signal_group, wait_until
 from tests.support import forks
+from tests.support.shards import settings_of_shards
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60.0
@@ -153,6 +154,7 @@ class Stack:
         self._forked = forked
         settings = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "SECRET_KEY": SECRET_KEY, "HOST": "127.0.0.1"}
         settings["MEDIA_DIR"] = str(log_dir / "media")
+        settings |= settings_of_shards(redis_url)
         self.env = base_env(**{**settings, **(env or {})})
         self.web = [self._child("web", i, {"PORT": str(free_port())}) for i in range(web)]
         self.workers = [self._child("worker", i) for i in range(workers)]

@@ -168,7 +168,7 @@ class MemoryGateway:
             log=self.log,
             conversations=self.conversations,
             directs=self.directs,
-            epoch=self.epoch,
+            epoch_of=lambda _: self.epoch,
             confirmations=self.confirmations,
             references=references,
             find_stored=lambda pair: find_stored_ids([pair], engine=self.engine)[0],
@@ -198,7 +198,7 @@ class MemoryGateway:
         self.redis.set(keys.FIRST.epoch, f"{number}:0")
         self.epoch.adopt(Epoch(number, 0))
 
-    def _present_epoch(self) -> int:
+    def _present_epoch(self, _conversation_id: int) -> int:
         found = read_epoch(Shard(self.redis))
         assert found is not None
         return found.number

@@ -97,5 +97,5 @@ def test_waiter_returns_whether_a_version_was_stored_in_time() -> None:
     confirmations = Confirmations()
     confirmations.settle([5])
     wait = stored_waiter(confirmations, 0.001)
-    assert wait(5)
-    assert not wait(6)
+    assert wait(1, 5)
+    assert not wait(1, 6)

@@ -15,6 +15,7 @@ from app.core.events import Event, EventBatch
 from app.core.kinds import Kind
 from app.fanout.hub import Hub
 from app.gateway.sessions import SessionRegistry
+from app.gateway.shard_sessions import ShardSessions
 from app.transports import event_flow
 from app.transports.session import Session
 
@@ -30,7 +31,9 @@ class Reader(Session):
 
     def __init__(self, registry: SessionRegistry, user_id: int, stored: list[int]) -> None:
         replay = SimpleNamespace(changes_since=self._changes_since, news_since=lambda _user, _version: [])
-        streams: Any = SimpleNamespace(replay=replay, run_replay=lambda act: act(), max_backlog=1, check_missed=perhaps)
+        streams: Any = SimpleNamespace(
+            replay=replay, run_replay=lambda act: act(), max_backlog=1, check_missed=perhaps, brings_news=True
+        )
         super().__init__(registry, streams)
         self.user_id, self.joined, self.id = user_id, True, str(user_id)
         self.seen: list[int | str] = []
@@ -55,8 +58,9 @@ class World:
     def __init__(self) -> None:
         self.hub = Hub(lambda _versions, _error: None, revoked=lambda _session: None)
         unused: Any = None
+        self.sessions = ShardSessions(self.hub, unused)
         self.registry = SessionRegistry(
-            hub=self.hub, presence=unused, devices=unused, activity=unused, max_sessions=9, max_sessions_per_user=9
+            shards=[self.sessions], devices=unused, activity=unused, max_sessions=9, max_sessions_per_user=9
         )
         self.stored: list[int] = []
         self.readers = [Reader(self.registry, user, self.stored) for user in (ANN, ANN, BEN)]
@@ -74,11 +78,11 @@ class World:
 def test_no_event_of_a_new_epoch_comes_before_resync(kinds: list[Kind]) -> None:
     world = World()
     world.publish(1, 10)
-    world.registry.hold_all()
+    world.sessions.hold_all()
     for version, kind in enumerate(kinds, 21):
         world.publish(2, version, kind)
     assert [reader.seen for reader in world.readers] == [[10]] * 3
-    world.registry.reset_all(2, 20)
+    world.sessions.reset_all(2, 20)
     world.publish(2, 40)
     later = list(range(21, 21 + len(kinds)))
     assert [reader.seen for reader in world.readers] == [[10, "resync", *later, 40]] * 3
@@ -87,21 +91,21 @@ def test_no_event_of_a_new_epoch_comes_before_resync(kinds: list[Kind]) -> None:
 def test_events_that_do_not_fit_are_read_from_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(event_flow, "BUFFER_EVENTS", 2)
     world = World()
-    world.registry.hold_all()
+    world.sessions.hold_all()
     for version in range(21, 26):
         world.publish(2, version)
-    world.registry.reset_all(2, 20)
+    world.sessions.reset_all(2, 20)
     assert [reader.seen for reader in world.readers] == [["resync", 21, 22, 23, 24, 25]] * 3
 
 
 def test_second_new_epoch_during_the_first_change_loses_nothing() -> None:
     world = World()
-    world.registry.hold_all()
+    world.sessions.hold_all()
     world.publish(2, 21)
-    world.registry.hold_all()
+    world.sessions.hold_all()
     world.publish(3, 31)
-    world.registry.reset_all(3, 30)
-    world.registry.reset_all(3, 30)
+    world.sessions.reset_all(3, 30)
+    world.sessions.reset_all(3, 30)
     assert [reader.seen for reader in world.readers] == [["resync", 21, 31, "resync"]] * 3
 
 
@@ -109,12 +113,12 @@ def test_session_that_catches_up_waits_for_resync_too() -> None:
     world = World()
     reader = world.readers[0]
     reader.begin_holding()
-    world.registry.hold_all()
+    world.sessions.hold_all()
     world.publish(2, 21)
     catching_up = gevent.spawn(reader.catch_up)
     gevent.sleep(0)
     assert reader.seen == []
-    world.registry.reset_all(2, 20)
+    world.sessions.reset_all(2, 20)
     world.publish(2, 22)
     catching_up.get(timeout=60)
     assert reader.seen == ["resync", 21, 22]
@@ -122,7 +126,7 @@ def test_session_that_catches_up_waits_for_resync_too() -> None:
 
 def test_sessions_are_closed_if_the_new_epoch_cannot_be_read() -> None:
     world = World()
-    world.registry.hold_all()
+    world.sessions.hold_all()
     world.publish(2, 21)
-    world.registry.turn_away()
+    world.sessions.turn_away()
     assert [(reader.seen, reader.closed_with) for reader in world.readers] == [([], CloseCode.TRY_AGAIN_LATER)] * 3

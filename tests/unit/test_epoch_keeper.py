@@ -43,7 +43,7 @@ class World:
         self.lost += 1
 
     @contextmanager
-    def next_epoch(self, _engine: Any) -> Any:
+    def next_epoch(self, _engine: Any, _part: Any) -> Any:
         yield self.number + 1, self.greatest
         self.number += 1
 
@@ -120,7 +120,7 @@ def test_comparison_complains_of_a_failed_store_but_not_of_another_beginner(
     world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, another_begins: bool
 ) -> None:
     @contextmanager
-    def postgres_fails(_engine: Any) -> Any:
+    def postgres_fails(_engine: Any, _part: Any) -> Any:
         raise Overloaded
         yield
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from app.core.errors import Overloaded, RateLimited
 from app.fanout.hub import Hub
 from app.gateway.gateway import log_missing_gevent
 from app.gateway.sessions import SessionRegistry
+from app.gateway.shard_sessions import ShardSessions
 from tests.support.own_hub import in_own_hub
 
 
@@ -21,10 +23,10 @@ class Online:
     def __init__(self) -> None:
         self.users: list[int] = []
 
-    def mark_online(self, user_id: int) -> int:
+    def begin_online(self, user_id: int) -> Callable[[], int]:
         if user_id not in self.users:
             self.users.append(user_id)
-        return 100
+        return lambda: 100
 
     def mark_offline(self, user_id: int) -> None:
         self.users.remove(user_id)
@@ -45,8 +47,7 @@ def make_registry(max_sessions: int = 1000, per_user: int = 1000) -> tuple[Sessi
     online: Any = Online()
     unused: Any = None
     registry = SessionRegistry(
-        hub=Hub(lambda _versions, _error: None, revoked=lambda _sid: None),
-        presence=online,
+        shards=[ShardSessions(Hub(lambda _versions, _error: None, revoked=lambda _sid: None), online)],
         devices=unused,
         activity=unused,
         max_sessions=max_sessions,
@@ -63,10 +64,10 @@ def test_user_is_online_exactly_while_one_of_their_sessions_is(acts: list[tuple[
         mine = [session for session in open_ if session.user_id == user]
         if enters:
             open_.append(session := Session(user))
-            assert registry.enter(session) == 100  # type: ignore[arg-type]
+            assert registry.enter([session]) == [100]  # type: ignore[arg-type]
         elif mine:
             open_.remove(mine[0])
-            registry.leave(mine[0])
+            registry.leave([mine[0]])
         assert sorted(online.users) == sorted({session.user_id for session in open_})
 
 
@@ -75,7 +76,7 @@ def test_sessions_are_bounded_per_gateway_and_per_user() -> None:
     one: Any = Session(1)
     registry.check_user_room(1)
     registry.add(one)
-    registry.enter(one)
+    registry.enter([one])
     with pytest.raises(RateLimited):
         registry.check_user_room(1)
     registry.check_room()
@@ -104,7 +105,7 @@ def test_sweep_ends_only_sessions_that_were_revoked() -> None:
     revoked: list[Any] = []
     for number, session in enumerate(sessions):
         session.auth_session, session.revoke = f"s{number}", lambda s=session: revoked.append(s)
-        registry.enter(session)
+        registry.enter([session])
     registry.end_revoked(lambda sid, user_id: sid == "s0" or user_id == 2)
     assert revoked == [sessions[0], sessions[2]]
 

@@ -227,7 +227,8 @@ def test_blocking_call_returns_the_result_or_raises_the_error() -> None:
 
 
 @in_own_hub
-def test_caller_that_waits_too_long_gets_overloaded() -> None:
+def test_caller_that_waits_too_long_gets_overloaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.redis_batch.RUN_SECONDS", 0.01)
     never_started = Batcher("test", lambda items: items, recover=lambda: None)
     with pytest.raises(Overloaded):
-        never_started.run("anything", timeout=0.01)
+        never_started.run("anything")

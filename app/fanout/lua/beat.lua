@@ -6,6 +6,7 @@
 --       10 users that this gateway watches
 -- ARGV  1 prefix  2 gateway  3 ms without a heartbeat after which a gateway is dead
 --       4 msgpack {user, ...}: nobody at this gateway watches them any more
+--       5 whether this is the first shard, which has 4, 6, 8 to 10
 -- Returns msgpack {epoch or false, number of users of this gateway, number of users that it watches}.
 -- Publishes {epoch, {{false, {5 (PRESENCE), user, 0, last_seen_ms}}, ...}} for users who went offline, to the gateways that watch
 --   them.
@@ -14,6 +15,7 @@
 local epoch = redis.call('GET', KEYS[1])
 local time, changes = redis.call('TIME'), {}
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local first = ARGV[5] == '1'
 redis.call('ZADD', KEYS[2], now, ARGV[2])
 
 if epoch then epoch = tonumber(string.match(epoch, '^%d+')) end
@@ -29,7 +31,7 @@ local function remove_counts(dead, users)
   redis.call('PUBLISH', ARGV[1] .. 'to:' .. dead, cmsgpack.pack({epoch or 0, {{false, {43, 0}}}}))
 end
 
-stop_watching(ARGV[1], ARGV[2], cmsgpack.unpack(ARGV[4]))
+if first then stop_watching(ARGV[1], ARGV[2], cmsgpack.unpack(ARGV[4])) end
 
 local function remove(dead)
   count_change(KEYS[7], 'r-')
@@ -41,14 +43,15 @@ local function remove(dead)
     if kept ~= '' then
       redis.call('HSET', KEYS[3], user, kept)
     elseif redis.call('HDEL', KEYS[3], user) == 1 then
-      redis.call('HSET', KEYS[6], user, string.format('%.0f', seen))
+      if first then redis.call('HSET', KEYS[6], user, string.format('%.0f', seen)) end
       changes[#changes + 1] = {false, {5, tonumber(user), 0, seen}}
     end
   end
   redis.call('DEL', ARGV[1] .. 'g:' .. dead)
-  forget_watches(ARGV[1], dead)
+  if first then forget_watches(ARGV[1], dead) end
   redis.call('ZREM', KEYS[2], dead)
 end
 for _, dead in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now - tonumber(ARGV[3]))) do remove(dead) end
-announce(epoch, changes, ARGV[1], KEYS[4], KEYS[8], KEYS[9])
-return cmsgpack.pack({epoch or false, redis.call('SCARD', KEYS[5]), redis.call('SCARD', KEYS[10])})
+if first then announce(epoch, changes, ARGV[1], KEYS[4], KEYS[8], KEYS[9]) end
+local watched = first and redis.call('SCARD', KEYS[10]) or 0
+return cmsgpack.pack({epoch or false, redis.call('SCARD', KEYS[5]), watched})

@@ -9,6 +9,7 @@
 --         known is 1 if an older session of the user may be here, which counts on being registered
 --         new is 1 if a session joins, which takes a token of the user's bucket
 --       3 prefix  4 microseconds until one token is refilled, 0 for no limit  5 the bucket's size in tokens
+--       6 whether this is the first shard, which has 5, 6, 9 and 10, and the watches
 -- Returns msgpack {epoch, version, results}, or {false} if there is no epoch. version is the last assigned version: this
 --   gateway gets every later record for the users who came online. A result is 1 if the user was offline before (or is
 --   offline now). If a join found the bucket empty, nothing was done for it, and its result is below 0: minus the
@@ -27,7 +28,7 @@ local gateway, prefix, results, changes, forgotten, rosters = ARGV[1], ARGV[3], 
 local keeps_rosters = string.sub(gateway, 1, 2) == 'r-'
 
 local others = count_change(KEYS[7], gateway)
-local interval, burst = tonumber(ARGV[4]), tonumber(ARGV[5])
+local interval, burst, first = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6] == '1'
 
 -- Takes a token for a join of the user. Returns 0, or the microseconds until there is one
 local function wait_to_join(user)
@@ -67,7 +68,7 @@ for i, operation in ipairs(cmsgpack.unpack(ARGV[2])) do
       redis.call('HSET', KEYS[3], user, elsewhere)
     elseif before ~= '' then
       redis.call('HDEL', KEYS[3], user)
-      redis.call('HSET', KEYS[6], user, string.format('%.0f', operation[3]))
+      if first then redis.call('HSET', KEYS[6], user, string.format('%.0f', operation[3])) end
       results[i] = 1
       changes[#changes + 1] = {false, {5, user, 0, operation[3]}}
     end
@@ -76,5 +77,5 @@ for i, operation in ipairs(cmsgpack.unpack(ARGV[2])) do
 end
 if #forgotten > 0 then redis.call('PUBLISH', KEYS[8], cmsgpack.pack({0, {{false, {25, forgotten}}}})) end
 if #rosters > 0 then redis.call('PUBLISH', KEYS[8], cmsgpack.pack({epoch, rosters})) end
-announce(epoch, changes, prefix, KEYS[5], KEYS[9], KEYS[10])
+if first then announce(epoch, changes, prefix, KEYS[5], KEYS[9], KEYS[10]) end
 return cmsgpack.pack({epoch, tonumber(redis.call('GET', KEYS[2]) or '0'), results})

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 from app.core.errors import Overloaded, ParleyError
 from app.message_log.shards import Shards
-from app.redis_calls import redis_errors_as_overloaded
 from app.services.messaging.send_checks import CheckWrite
+from app.services.messaging.stream_queue import conversation_of_stream
 from app.services.reading.conversation_cache import RunBlocking
 
 HOLDS_SECONDS = 5.0
@@ -44,7 +43,8 @@ class AppendChecks:
     def _ask(self, stream: Stream) -> None:
         error: ParleyError | None = None
         try:
-            conversation_id = self._conversation_of(stream[1])
+            # None: no such stream is open, so the append is refused anyway
+            conversation_id = conversation_of_stream(self._shards, stream[1])
             if conversation_id is not None:
                 self._check_write(stream[0], conversation_id)
         except ParleyError as refused:
@@ -55,15 +55,6 @@ class AppendChecks:
             self._remember(stream, error)
         for go_on in waiting:
             go_on(error)
-
-    def _conversation_of(self, message_id: str) -> int | None:
-        """Returns the conversation of an open stream, or None: then the append is refused anyway."""
-        for shard in self._shards:
-            with redis_errors_as_overloaded():
-                place: Any = shard.redis.get(shard.keys.stream_place(message_id))
-            if place:
-                return int(place.partition(b":")[0])
-        return None
 
     def _remember(self, stream: Stream, error: ParleyError | None) -> None:
         if len(self._known) >= MAX_KNOWN:

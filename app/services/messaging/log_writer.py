@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Protocol
 
 from app.core.errors import ParleyError
+from app.core.part import WHOLE, Part
 from app.message_log.append import Decided, Decision, Operation
 from app.services.reading.conversation_cache import ConversationCache
 
@@ -19,6 +20,26 @@ class OperationQueue(Protocol):
     def submit(self, operation: Any, outcome: Deciding, /) -> None: ...
 
     def withdraw(self, wanted: Callable[[Any], bool], /) -> list[tuple[Any, Deciding]]: ...
+
+
+class ShardedQueue:
+    """Passes each operation to the queue of its conversation's shard. ``queues`` are in the order of the shards."""
+
+    __slots__ = ("_mask", "queues")
+
+    def __init__(self, queues: Sequence[OperationQueue]) -> None:
+        self.queues = queues
+        self._mask = len(queues) - 1
+
+    def submit(self, operation: Any, outcome: Deciding, /) -> None:
+        self.queues[operation.conversation_id & self._mask].submit(operation, outcome)
+
+    def withdraw(self, wanted: Callable[[Any], bool], /) -> list[tuple[Any, Deciding]]:
+        return [taken for queue in self.queues for taken in queue.withdraw(wanted)]
+
+
+def sharded(queues: Sequence[OperationQueue]) -> OperationQueue:
+    return ShardedQueue(queues) if len(queues) > 1 else queues[0]
 
 
 class LogWriter:
@@ -39,11 +60,11 @@ class LogWriter:
         """Does the same for a change."""
         self._submit_hydrating(self.changes, operation, decided)
 
-    def requeue_cold(self) -> None:
-        """Called after each batch. Moves operations of a conversation that the batch found cold behind those that
-        already wait for its hydration, so that they stay in order.
+    def requeue_cold(self, part: Part = WHOLE) -> None:
+        """Called after each batch of a part's queues. Moves operations of a conversation that the batch found cold
+        behind those that already wait for its hydration, so that they stay in order.
         """
-        cold = self._conversations.take_cold()
+        cold = self._conversations.take_cold(part)
         if not cold:
             return
         for queue in (self.appends, self.changes):

@@ -11,7 +11,7 @@ from app.core.errors import NotFound, Overloaded, ParleyError
 from app.core.kinds import Kind
 from app.core.part import WHOLE, Part
 from app.message_log.append import Decided, Decision, Operation
-from app.message_log.confirmations import Confirmations
+from app.message_log.confirmations import ConfirmationsOf
 from app.message_log.conversations import members_among
 from app.message_log.shards import Shards
 from app.redis_calls import redis_errors_as_overloaded
@@ -74,7 +74,7 @@ class MarkMover:
         engine: Engine,
         log: LogWriter,
         receipts: ReceiptBatcher,
-        confirmations: Confirmations,
+        confirmations: ConfirmationsOf,
         members: MemberChecks,
         is_shadowed: Callable[[int], bool] = lambda _: False,
         rate: UserRate,
@@ -117,7 +117,7 @@ class MarkMover:
                 return
             what, position, version, _ = decision
             if what in (Decided.DONE, Decided.UNCHANGED_PENDING):
-                self._confirmations.expect(version, partial(confirmed, position))
+                self._confirmations.of(conversation_id).expect(version, partial(confirmed, position))
             elif what == Decided.UNCHANGED:
                 confirmed(position, None)
             elif what == Decided.DEFER:

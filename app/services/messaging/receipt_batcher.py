@@ -14,7 +14,7 @@ from typing import Protocol
 from app.core.errors import Overloaded, ParleyError
 from app.core.kinds import Kind
 from app.message_log.append import Decided, Decision, Operation
-from app.message_log.confirmations import Confirmations
+from app.message_log.confirmations import ConfirmationsOf
 from app.services.messaging.log_writer import OperationQueue
 from app.services.messaging.mark_retries import is_temporary
 
@@ -39,7 +39,7 @@ CallLater = Callable[[float, Callable[[], None]], Timer]
 class ReceiptBatcher:
     """Not thread-safe; never blocks. ``call_later(seconds, act)`` starts a timer."""
 
-    def __init__(self, *, changes: OperationQueue, confirmations: Confirmations, call_later: CallLater) -> None:
+    def __init__(self, *, changes: OperationQueue, confirmations: ConfirmationsOf, call_later: CallLater) -> None:
         self._changes = changes
         self._confirmations = confirmations
         self._call_later = call_later
@@ -133,7 +133,7 @@ class ReceiptBatcher:
             what, last_seq, version, _ = decision
             if what in (Decided.DONE, Decided.UNCHANGED_PENDING):
                 if waiting:
-                    self._confirmations.expect(version, partial(confirm_all, last_seq))
+                    self._confirmations.of(conversation_id).expect(version, partial(confirm_all, last_seq))
             elif what == Decided.UNCHANGED:
                 confirm_all(last_seq, None)
             else:

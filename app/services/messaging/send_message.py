@@ -20,7 +20,7 @@ from app.core.ids import make_uuid7, surely_new
 from app.core.kinds import Kind
 from app.core.records import MessageBody, encode_body
 from app.message_log.append import Decided, Decision, Operation, message_flags, message_operand
-from app.message_log.confirmations import Confirmations
+from app.message_log.confirmations import ConfirmationsOf
 from app.message_log.current_epoch import CurrentEpoch
 from app.services.messaging.before_send import HookQueue
 from app.services.messaging.hooked_send import ask_first
@@ -50,7 +50,7 @@ class MessageSender:
         "conversations",
         "counters",
         "directs",
-        "epoch",
+        "epoch_of",
         "find_stored",
         "is_shadowed",
         "log",
@@ -67,8 +67,8 @@ class MessageSender:
         log: LogWriter,
         conversations: ConversationCache,
         directs: DirectCache,
-        epoch: CurrentEpoch,
-        confirmations: Confirmations,
+        epoch_of: Callable[[int], CurrentEpoch],
+        confirmations: ConfirmationsOf,
         references: ReferenceFinder,
         find_stored: FindStored,
         repeated: RepeatedSends,
@@ -85,7 +85,7 @@ class MessageSender:
         self.log = log
         self.conversations = conversations
         self.directs = directs
-        self.epoch = epoch
+        self.epoch_of = epoch_of
         self.confirmations = confirmations
         self.references = references
         self.find_stored = find_stored
@@ -201,8 +201,9 @@ class _Sending:
         Notes the epoch for which that holds.
         """
         now = now_ms()
-        self.looked_up = self.sender.epoch.number
-        since = self.sender.epoch.dedupe_complete_since_ms(now)
+        epoch = self.sender.epoch_of(self.conversation_id)
+        self.looked_up = epoch.number
+        since = epoch.dedupe_complete_since_ms(now)
         self.id_is_new = surely_new(self.id, now_ms=now, marks_since_ms=since)
         return self.id_is_new
 
@@ -315,7 +316,7 @@ class _Sending:
                 self.sender.acks.observe(time.monotonic() - accepted)
             self.outcome(None if error else self.ack(seq, sent_ms), error)
 
-        self.sender.confirmations.expect(version, confirmed)
+        self.sender.confirmations.of(self.conversation_id).expect(version, confirmed)
 
     def ack(self, seq: int, sent_ms: int) -> Ack:
         return stored_ack(self.id, self.conversation_id, seq, sent_ms)

@@ -8,7 +8,7 @@ from typing import Any
 from app.core.errors import Conflict, Forbidden, Invalid, NotFound, Overloaded, ParleyError
 from app.core.kinds import Kind
 from app.message_log.append import Decided, Decision, Operation
-from app.message_log.confirmations import Confirmations
+from app.message_log.confirmations import ConfirmationsOf
 from app.services.messaging.log_writer import LogWriter
 from app.services.messaging.prepared import Prepared
 from app.services.messaging.refusals import refusal
@@ -18,7 +18,7 @@ Outcome = Callable[[dict[str, Any] | None, ParleyError | None], None]
 
 class ChangeSubmitter:
     def __init__(
-        self, *, log: LogWriter, confirmations: Confirmations, is_shadowed: Callable[[int], bool] = lambda _: False
+        self, *, log: LogWriter, confirmations: ConfirmationsOf, is_shadowed: Callable[[int], bool] = lambda _: False
     ) -> None:
         self._is_shadowed = is_shadowed
         self._log = log
@@ -43,7 +43,7 @@ class ChangeSubmitter:
             what, seq, version, _ = decision
             if what in (Decided.DONE, Decided.PENDING, Decided.UNCHANGED_PENDING):
                 _add_seq(prepared, seq)
-                self._confirmations.expect(version, confirmed)
+                self._confirmations.of(prepared.operation.conversation_id).expect(version, confirmed)
             elif what in (Decided.STORED, Decided.UNCHANGED):
                 _add_seq(prepared, seq)
                 outcome(answer, None)

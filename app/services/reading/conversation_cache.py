@@ -12,6 +12,7 @@ from collections.abc import Callable
 from sqlalchemy import Engine
 
 from app.core.errors import Internal, NotFound, Overloaded, ParleyError
+from app.core.part import WHOLE, Part
 from app.message_log.conversations import hydrate, is_in_redis, role_of
 from app.message_log.shards import Shards
 from app.redis_calls import redis_errors_as_overloaded
@@ -30,7 +31,7 @@ MAX_WARM = 100_000
 
 class ConversationCache:
     """Not thread-safe. ``run_blocking`` runs a function that may block in a greenlet of its own; ``present_epoch``
-    returns the epoch that Redis is in, and begins one if Redis has none.
+    returns the epoch that a conversation's shard is in, and begins one if it has none.
     """
 
     def __init__(
@@ -40,7 +41,7 @@ class ConversationCache:
         shards: Shards,
         directs: DirectCache,
         run_blocking: RunBlocking,
-        present_epoch: Callable[[], int],
+        present_epoch: Callable[[int], int],
     ) -> None:
         self._engine = engine
         self._shards = shards
@@ -67,9 +68,12 @@ class ConversationCache:
         self._warm.discard(conversation_id)
         self._cold.add(conversation_id)
 
-    def take_cold(self) -> set[int]:
-        """Returns the conversations that were marked cold since the last call."""
-        cold, self._cold = self._cold, set()
+    def take_cold(self, part: Part = WHOLE) -> set[int]:
+        """Returns the conversations of this part that were marked cold since the last call."""
+        if not self._cold:
+            return set()
+        cold = {conversation_id for conversation_id in self._cold if part.has(conversation_id)}
+        self._cold -= cold
         return cold
 
     def forget_all(self) -> None:
@@ -132,7 +136,7 @@ class ConversationCache:
     def _read_into_redis(self, conversation_id: int) -> None:
         for _ in range(HYDRATE_TRIES):
             with redis_errors_as_overloaded():
-                epoch = self._present_epoch()
+                epoch = self._present_epoch(conversation_id)
             with reading(self._engine) as connection:
                 states = load_state(connection, [conversation_id])
                 if not states:

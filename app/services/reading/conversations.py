@@ -29,7 +29,7 @@ from app.services.reading.memberships import memberships_now
 from app.services.reading.message_json import message_views
 from app.services.reading.open_streams import show_open_streams
 from app.services.reading.pending_changes import Messages
-from app.services.reading.replay_groups import group_now_over, info_view
+from app.services.reading.replay_groups import group_now_over, info_view, with_joined_seqs
 from app.services.reading.settings_now import settings_now
 from app.store import conversations as store
 from app.store import groups, messages, unread
@@ -71,8 +71,9 @@ class ConversationReader:
             (summary,) = settings_now(connection, user_id, [summary], tail.records)
             last = self._last_messages(connection, user_id, [summary], tail.records)
         view = self._view(user_id, summary, tail.records, last)
-        shown = group_now_over(view, shards=self._shards) if summary.kind == "group" else view
-        return with_own_mark(shown, user_id, read_seq_now(user_id, summary, tail.records))
+        if summary.kind == "group":
+            view = with_joined_seqs(group_now_over(view, shards=self._shards), summary.members, tail)
+        return with_own_mark(view, user_id, read_seq_now(user_id, summary, tail.records))
 
     def with_external_id(self, user_id: int, external_id: str) -> list[View]:
         """Returns the conversation to which the host gave this id, if the user is in it."""

@@ -58,7 +58,7 @@ def test_replays_of_both_are_the_replay_of_all(stored: Stored, plan: bool, monke
         monkeypatch.setattr(replay_plan, "LOOKAHEAD", 9)
     for user in stored.history.users:
         for since in stored.samples:
-            whole = texts(stored.replay(stored.one.only, stored.one, user, since))
+            whole = texts(stored.replay(stored.one[0], stored.one, user, since))
             halves = [stored.replay(shard, stored.two, user, since) for shard in stored.two]
             for part, events in zip(PARTS, halves, strict=True):
                 assert all(part.has(conversation_in(event)) for event in events)
@@ -77,7 +77,7 @@ def test_sessions_that_missed_something_are_those_of_both(stored: Stored) -> Non
 
     differ = 0
     for since in (*stored.samples, stored.history.version):
-        whole, halves = missed(stored.one.only, since), [missed(shard, since) for shard in stored.two]
+        whole, halves = missed(stored.one[0], since), [missed(shard, since) for shard in stored.two]
         assert whole == [one or other for one, other in zip(*halves, strict=True)]
         differ += halves[0] != halves[1]
     assert differ

@@ -19,7 +19,9 @@ class Flow(EventFlow):
     def __init__(self) -> None:
         replay = SimpleNamespace(changes_since=self._changes_since, news_since=self._news_since)
         check = lambda asked, outcome: self.asked.append((asked, outcome))  # noqa: E731
-        streams: Any = SimpleNamespace(replay=replay, run_replay=lambda act: act(), max_backlog=1, check_missed=check)
+        streams: Any = SimpleNamespace(
+            replay=replay, run_replay=lambda act: act(), max_backlog=1, check_missed=check, brings_news=True
+        )
         super().__init__(streams)
         self.user_id, self.position, self.joined = 7, 2, True
         self.asked: list[tuple[tuple[int, int], Callable[[bool | None, ParleyError | None], None]]] = []

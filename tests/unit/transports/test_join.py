@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -29,9 +30,9 @@ class Joining(Session):
     def write(self, event: Event) -> None:
         self.all.append((None, event.name, event.data))
 
-    def catch_up(self) -> None:
-        assert self.position == 7
+    def missed(self) -> Iterator[tuple[int, Event]]:
         raise self.failure
+        yield
 
     def close(self, code: int, error: ParleyError | None = None) -> None:
         self.closed = True
@@ -47,7 +48,7 @@ class Joining(Session):
 def test_session_that_cannot_catch_up_after_its_joined_ends(
     failure: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    beginning = Beginning({"cursor": "1.7"}, Position(1, 7), False)
+    beginning = Beginning({"cursor": "1.7"}, [Position(1, 7)], False)
     monkeypatch.setattr(join, "begin_stream", lambda _session, _cursor: beginning)
     with memory_gateway() as gateway:
         session = make_session(gateway, joined=False, make=Joining)

@@ -8,8 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "20261129_1700"
-down_revision = "20261129_1600"
+revision = "20261201_0140"
+down_revision = "20261201_0130"
 
 
 def upgrade() -> None:
