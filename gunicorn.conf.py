@@ -124,13 +124,25 @@ def post_worker_init(worker: Any) -> None:
     from app.applications import containers  # noqa: PLC0415
     from app.config import CONFIG_EXIT_STATUS, ConfigError  # noqa: PLC0415
     from app.redis_check import check_redis_addresses  # noqa: PLC0415
+    from app.shard_check import AGAIN_SECONDS, check_shard_count  # noqa: PLC0415
 
-    for container in containers():
+    def passes(check: Any, settings: Any) -> Any:
         try:
-            check_redis_addresses(container.settings)
+            return check(settings)
         except ConfigError as error:
             print(error.report(), file=sys.stderr, flush=True)
             os._exit(CONFIG_EXIT_STATUS)  # as wsgi.py does: gunicorn then stops instead of starting another worker
+
+    def check_shards_again(settings: Any) -> None:
+        """Postgres may have been away, or the number of shards was being raised when this gateway started."""
+        gevent.sleep(AGAIN_SECONDS)
+        while not passes(check_shard_count, settings):
+            gevent.sleep(AGAIN_SECONDS)
+
+    for container in containers():
+        passes(check_redis_addresses, container.settings)
+        passes(check_shard_count, container.settings)
+        gevent.spawn(check_shards_again, container.settings)
         if container.gateway is not None:
             container.gateway.start()
     # The objects loaded so far stay, so the collector need not visit them again. Young garbage is mostly acyclic.

@@ -14,7 +14,7 @@ from typing import Any
 from celery import Celery
 from celery.signals import beat_init, setup_logging, worker_before_create_process, worker_init, worker_ready
 
-from app.config import CONFIG_EXIT_STATUS, ConfigError, read_settings
+from app.config import CONFIG_EXIT_STATUS, ConfigError, Settings, read_settings
 from app.logs import logging_config
 from app.redis_check import check_redis_addresses
 from tasks import shutdown
@@ -50,10 +50,12 @@ setup_logging.connect(_one_logger_for_all, weak=False)
 def _check_settings(**_: Any) -> None:
     """Ends a worker at its start if it cannot be configured. Otherwise every task would fail."""
     from app.bootstrap import build_container  # noqa: PLC0415 - beat does not need it
+    from app.shard_check import check_shard_count  # noqa: PLC0415 - beat does not keep it in its memory
 
     try:
         settings = read_settings()
         check_redis_addresses(settings)
+        check_shard_count(settings)
         build_container(settings).close()
     except ConfigError as error:
         print(error.report(), file=sys.stderr, flush=True)
@@ -63,16 +65,44 @@ def _check_settings(**_: Any) -> None:
 worker_init.connect(_check_settings, weak=False)
 
 
-def _check_broker(**_: Any) -> None:
-    """Ends beat at its start if its broker cannot be one."""
+def _check_beat(**_: Any) -> None:
+    """Ends beat at its start if its broker cannot be one, or if the installation has another number of shards."""
     try:
-        check_redis_addresses(read_settings())
+        settings = read_settings()
+        _check_shards_in_child(settings)
+        check_redis_addresses(settings)
     except ConfigError as error:
         print(error.report(), file=sys.stderr, flush=True)
         sys.exit(CONFIG_EXIT_STATUS)
 
 
-beat_init.connect(_check_broker, weak=False)
+def _check_shards_in_child(settings: Settings) -> None:
+    """Exits if the check in a child process fails, because beat would keep the driver of Postgres in its memory. Called
+    before beat has a thread.
+    """
+    child = os.fork()
+    if not child:
+        os._exit(_shards_status(settings))
+    _, status = os.waitpid(child, 0)
+    if os.waitstatus_to_exitcode(status) == CONFIG_EXIT_STATUS:
+        sys.exit(CONFIG_EXIT_STATUS)
+
+
+def _shards_status(settings: Settings) -> int:
+    """Returns the exit status of the check, whose line is printed."""
+    try:
+        from app.shard_check import check_shard_count  # noqa: PLC0415 - see above
+
+        check_shard_count(settings)
+    except ConfigError as error:
+        print(error.report(), file=sys.stderr, flush=True)
+        return CONFIG_EXIT_STATUS
+    except BaseException:  # noqa: BLE001 - the child must not go on as a second beat
+        return 1
+    return 0
+
+
+beat_init.connect(_check_beat, weak=False)
 
 
 def _wake_drain_at_start(**_: Any) -> None:
@@ -80,7 +110,14 @@ def _wake_drain_at_start(**_: Any) -> None:
     celery_app.send_task("tasks.maintenance.wake_drain", expires=10)
 
 
+def _check_shards_again(**_: Any) -> None:
+    from tasks.shard_count import check_in_thread  # noqa: PLC0415 - beat does not need it
+
+    check_in_thread()
+
+
 worker_ready.connect(_wake_drain_at_start, weak=False)
+worker_ready.connect(_check_shards_again, weak=False)
 
 
 def _share_memory_with_children(**_: Any) -> None:

@@ -11,7 +11,7 @@ from app.store.models.conversations import Conversation, Draft, Member, NotedCha
 from app.store.models.exports import Export, ExportChunk
 from app.store.models.imports import Import, ImportConversation, ImportMessage, ImportPiece, ImportUser
 from app.store.models.invites import Invite
-from app.store.models.log import DeadLetter, LogState
+from app.store.models.log import DeadLetter, LogState, ShardCount
 from app.store.models.media import Media, MediaChunk, MediaUse
 from app.store.models.message_life import HiddenMessage, Mention, MessageEdit, Reaction, ShadowChange
 from app.store.models.messages import Message
@@ -72,6 +72,7 @@ __all__ = [
     "SecondFactor",
     "ServerKey",
     "ShadowChange",
+    "ShardCount",
     "Stream",
     "User",
     "UserNameTerm",

@@ -28,6 +28,19 @@ class LogState(Base):
     __table_args__ = (CheckConstraint("id > 0", name="shard"),)
 
 
+class ShardCount(Base):
+    """One row: the number of shards of this installation, with which SHARDS is compared (app/shard_check.py). There is
+    none before the first start.
+    """
+
+    __tablename__ = "shard_count"
+
+    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    shards: Mapped[int] = mapped_column(SmallInteger)
+
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"), CheckConstraint("shards > 0", name="positive"))
+
+
 class DeadLetter(Base):
     """A record of the log that could not be stored, unchanged, with the reason."""
 
