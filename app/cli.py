@@ -1,6 +1,7 @@
 """Commands for operators: ``flask --app wsgi admin grant <username>``, ``flask --app wsgi vapid``.
 ``audit`` is in audit_commands.py, ``clean-names`` in name_commands.py, ``dead-letters`` in dead_letter_commands.py,
-``keys`` in key_commands.py, ``partition-messages`` in partition_commands.py, ``pooler-settings`` in pooler_commands.py.
+``keys`` in key_commands.py, ``partition-messages`` in partition_commands.py, ``pooler-settings`` in pooler_commands.py,
+``shards`` in shard_commands.py.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from app.pooler_commands import pooler_settings
 from app.push.vapid import make_private_key, public_key_of
 from app.services.audit.record import record
 from app.services.messaging.call_before_send import before_send_secret
+from app.shard_commands import shards
 from app.store import users
 from app.store.engine import writing
 from app.user_commands import users as users_commands
@@ -35,6 +37,7 @@ def install(app: Flask) -> None:
     app.cli.add_command(keys)
     app.cli.add_command(partition_messages)
     app.cli.add_command(pooler_settings)
+    app.cli.add_command(shards)
     app.cli.add_command(users_commands)
     app.cli.add_command(vapid)
     app.cli.add_command(show_before_send_secret)

@@ -94,6 +94,12 @@ def split_addresses(text: str) -> tuple[str, ...]:
     return tuple(part for part in re.split(r"[\s,]*\s[\s,]*|,+(?=[a-z+]+://)", text.strip(" \t\r\n,")) if part)
 
 
+def without_login(url: str) -> str:
+    """Returns the address for the operator, without user, password and options."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.partition('?')[0].rpartition('@')[2]}"
+
+
 def is_sentinel(url: str) -> bool:
     return url.startswith(SENTINEL_SCHEME + "://")
 

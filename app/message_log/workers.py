@@ -25,6 +25,12 @@ def count_alive(client: redis.Redis) -> int:
     return client.zcount(keys.WORKERS, _now(client) - ALIVE_SECONDS, "+inf")
 
 
+def seconds_since_heartbeat(client: redis.Redis) -> int | None:
+    """Returns how long ago the last heartbeat of any worker was, or None if there was none in the last minutes."""
+    newest: Any = client.zrange(keys.WORKERS, 0, 0, desc=True, withscores=True)
+    return _now(client) - int(newest[0][1]) if newest else None
+
+
 def _now(client: redis.Redis) -> int:
     """Returns the time of Redis, in seconds."""
     moment: Any = client.time()

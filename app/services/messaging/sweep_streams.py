@@ -52,9 +52,12 @@ class StreamSweeper:
         idle_ms = int(self._idle_seconds * 1000)
         find = script(shard.redis, "app.message_log", "sweep_streams")
         over, grown = find(keys=[shard.keys.streams, shard.keys.epoch], args=[shard.keys.prefix, idle_ms])
-        self._save(shard, [(_place(p), int(n), text.decode()) for p, n, text in zip(*[iter(grown)] * 3, strict=True)])
+        texts = [(_place(p), int(n), text.decode()) for p, n, text in zip(*[iter(grown)] * 3, strict=True)]
+        # If the command that raises the number of shards was killed, streams that moved are still here as well.
+        self._save(shard, [row for row in texts if shard.part.has(row[0][0])])
         for place in map(_place, over):
-            self._end(place)
+            if shard.part.has(place[0]):
+                self._end(place)
         self._end_lost(shard)
 
     def _save(self, shard: Shard, grown: list[tuple[Place, int, str]]) -> None:
