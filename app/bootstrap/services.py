@@ -26,6 +26,7 @@ from app.services.messaging.send_checks import find_stored_ids
 from app.services.messaging.send_event import EventSender
 from app.services.messaging.send_message import MessageSender
 from app.services.messaging.show_typing import TypingNotifier
+from app.services.messaging.stream_queue import conversation_of_stream
 from app.services.messaging.submit_change import ChangeSubmitter
 from app.services.reading.external_ids import resolve_user_id
 
@@ -138,6 +139,7 @@ class ServicesBuilder(ReadingBuilder):
             references=ReferenceFinder(engine=self._engine, mentions=self._mentions, messages=self._reading.messages),
             find_stored=self._stored_ids.run,
             repeated=RepeatedSends(engine=self._engine, shards=self._shards),
+            stream_place=partial(conversation_of_stream, self._shards) if len(self._shards) > 1 else None,
             check_write=self._policy.check_write_if_any,
             before_send=self._hook.queue,
             open_direct=self._open_direct,

@@ -59,6 +59,7 @@ class Heartbeat:
             self._sessions.reregister_all()
         if self._watches is not None:
             self._watches.repair(found.watched, expected)
+        self._sessions.admit_absent()
         self.complete_rosters()
 
     def complete_rosters(self) -> None:

@@ -53,6 +53,10 @@ class PresenceRegistry:
         for user_id in user_ids:
             self.batcher.submit((ONLINE, user_id, 1), lambda _result, _error: None)
 
+    def register(self, user_id: int, outcome: Callable[[ParleyError | None], None]) -> None:
+        """Registers a user whose session began before the shard answered. Calls ``outcome`` when that is done."""
+        self.batcher.submit((ONLINE, user_id, 0), lambda _result, error: outcome(error))
+
     def confirmed_count(self) -> int:
         """Returns a count to take before Redis counts, and to pass to ``is_behind`` with Redis' count."""
         return len(self._confirmed) + self._departures

@@ -41,6 +41,7 @@ class SessionRegistry:
         self.hub = shards[0].hub  # has every session
         self.hubs = [shard.hub for shard in shards]
         self._shards = shards
+        self._several = len(shards) > 1
         self.devices = devices
         self.activity = activity
         self._max_sessions = max_sessions
@@ -81,18 +82,22 @@ class SessionRegistry:
             shard.hub.add(flow)
             waiting.append(None if shard.is_away() else shard.presence.begin_online(flow.user_id))
         found: list[int | None] = []
-        for wait in waiting:
+        for shard, flow, wait in zip(self._shards, flows, waiting, strict=True):
             try:
                 found.append(None if wait is None else wait())
             except Overloaded:
                 if not found:
                     raise
                 found.append(None)
+            if found[-1] is None:
+                shard.miss(flow)
         return found
 
     def leave(self, flows: Sequence[HubSession]) -> None:
         """Takes a session's flows out of the hubs. Its user goes offline here with the last session."""
         for shard, flow in zip(self._shards, flows, strict=True):
+            if self._several:
+                shard.forget(flow)
             if shard.hub.remove(flow):
                 shard.presence.mark_offline(flow.user_id)
 

@@ -51,8 +51,7 @@ class ShardEnd:
             self.line.hub.rosters.lose()
             self.heartbeat.complete_rosters()  # first: until they arrive, records of large groups are read again
             self._sessions.resume_all()
-            if self.line.shard.part.number:
-                self._sessions.reregister_all()  # those of sessions that began without this shard
+            self._sessions.admit_absent()
             if self._watches is not None:
                 self._run_blocking(self._watches.register_all)
 

@@ -50,6 +50,7 @@ class EventFlow:
     writes_batches = True
     transport = ""
     auth_session: str
+    absent = False
 
     def __init__(self, streams: Streams) -> None:
         self.streams = streams
@@ -84,11 +85,9 @@ class EventFlow:
         """The session that this flow belongs to."""
         raise NotImplementedError
 
-    def revoke(self) -> None:
-        raise NotImplementedError
+    def revoke(self) -> None: ...
 
-    def suspend(self) -> None:
-        raise NotImplementedError
+    def suspend(self) -> None: ...
 
     # --- the stream
 

@@ -81,6 +81,11 @@ class Session(EventFlow):
         return self._flows or (self,)
 
     @property
+    def flows_there(self) -> Sequence[EventFlow]:
+        """Those whose shards answered when the session began, or since."""
+        return [flow for flow in self._flows if not flow.absent] if self._flows else (self,)
+
+    @property
     def session(self) -> Session:
         return self
 
@@ -125,25 +130,24 @@ class Session(EventFlow):
         """Writes everything that was missed since the start, in all shards, then goes live. May block. The flow of a
         shard that is away catches up when the shard is back and gets its users again.
         """
-        there = [flow for flow, version in zip(self.flows, self.versions, strict=True) if version is not None]
-        write_all_missed(there)
+        write_all_missed(self.flows_there)
         self.go_live_all()
 
     def go_live_all(self) -> None:
         """Goes on from the start. May block."""
-        for flow in self.flows:
+        for flow in self.flows_there:
             flow.go_live(flow.position)
         self.versions = self.present = ()
 
     def flow_catching_up(self) -> EventFlow | None:
         """Returns a flow that is not live, or None."""
-        return next((flow for flow in self.flows if flow.catching_up), None)
+        return next((flow for flow in self.flows_there if flow.catching_up), None)
 
     @contextmanager
     def holding_all(self) -> Iterator[None]:
         """Does for all shards what ``holding`` does for one."""
         with ExitStack() as stack:
-            for flow in self.flows:
+            for flow in self.flows_there:
                 stack.enter_context(flow.holding())
             yield
 

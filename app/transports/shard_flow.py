@@ -56,7 +56,7 @@ class Outlet(Protocol):
 
 
 class ShardFlow(EventFlow):
-    __slots__ = ("_session", "auth_session", "number", "transport")
+    __slots__ = ("_session", "absent", "auth_session", "number", "transport")
 
     writes_batches = False  # each event of a batch gets a cursor of its own
 
@@ -64,6 +64,7 @@ class ShardFlow(EventFlow):
         super().__init__(streams)
         self._session = session
         self.number = number
+        self.absent = False
         self.id = session.id
         self.user_id = session.user_id
         self.auth_session = session.auth_session
@@ -88,6 +89,16 @@ class ShardFlow(EventFlow):
         placed = with_cursor(event, cursor)
         placed.before = before
         return placed
+
+    def arrive(self) -> None:
+        """The shard is back, and offers everything from now on: the flow catches up with what it missed."""
+        self.absent = False
+        if self.joined and not self.closed:
+            self.streams.run_replay(self._catch_up_or_close)
+
+    def resume_from_store(self) -> None:
+        if not self.absent:
+            super().resume_from_store()
 
     def backlog(self) -> int:
         return self._session.backlog()

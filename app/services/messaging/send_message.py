@@ -11,9 +11,10 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 
 from app.clock import now_ms
-from app.core.commands import SendMessage
+from app.core.commands import SendMessage, StreamedMessage
 from app.core.errors import Conflict, Internal, Overloaded, ParleyError, RateLimited
 from app.core.histogram import Histogram
 from app.core.ids import make_uuid7, surely_new
@@ -59,6 +60,7 @@ class MessageSender:
         "references",
         "repeated",
         "run_blocking",
+        "stream_place",
     )
 
     def __init__(
@@ -72,6 +74,7 @@ class MessageSender:
         references: ReferenceFinder,
         find_stored: FindStored,
         repeated: RepeatedSends,
+        stream_place: Callable[[str], int | None] | None = None,
         check_write: CheckWrite | None,
         before_send: HookQueue | None = None,
         open_direct: OpenDirect,
@@ -90,6 +93,7 @@ class MessageSender:
         self.references = references
         self.find_stored = find_stored
         self.repeated = repeated
+        self.stream_place = stream_place
         self.check_write = check_write
         self.before_send = before_send
         self.open_direct = open_direct
@@ -183,6 +187,7 @@ class _Sending:
             ask_first(sender.before_send, self)
             return True
         needs_more = has_references(self.command) or (sender.check_write is not None and not self.by_host)
+        needs_more = needs_more or self.may_be_elsewhere()
         if self.conversation_id and not needs_more and self.is_new():
             self.submit()
             return True
@@ -207,6 +212,21 @@ class _Sending:
         self.id_is_new = surely_new(self.id, now_ms=now, marks_since_ms=since)
         return self.id_is_new
 
+    def may_be_elsewhere(self) -> bool:
+        """Returns whether this begins a stream whose id may be that of an open stream in another shard."""
+        return self.sender.stream_place is not None and isinstance(self.command, StreamedMessage)
+
+    def check_stream_id(self) -> None:
+        """Texts of streams name only the id. With one shard, append.lua sees that it is in use. A shard that is away is
+        not asked. May block.
+        """
+        find = self.sender.stream_place
+        if find is None or not self.may_be_elsewhere():
+            return
+        with suppress(Overloaded):
+            if find(self.id) not in (None, self.conversation_id):
+                raise Conflict("This id belongs to another message.")
+
     def prepare_and_submit(self, submitted: Callable[[], None] | None) -> None:
         try:
             self.prepare()
@@ -225,6 +245,7 @@ class _Sending:
             self.conversation_id = sender.open_direct(self.user_id, self.command.receiver_id or 0)
         if (earlier := self.find_stored()) is None:
             ids = self.user_id, self.conversation_id
+            self.check_stream_id()
             if sender.check_write is not None and not self.by_host:
                 sender.check_write(*ids)
             self.references = sender.references.find(*ids, self.command, by_host=self.by_host)
