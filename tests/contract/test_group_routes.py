@@ -103,9 +103,10 @@ def test_subscription_that_broke_loses_nothing(
 ) -> None:
     clients = connect("ws", ben), connect("ws", ben), connect("poll", ann)
     send_to_all(rest, ann, large, *clients)
-    with server.stores.valkey.client() as redis:
+    with server.shards() as shards:
         for _ in range(3):
-            redis.client_kill_filter(_type="pubsub")
+            for redis in shards.by_client():
+                redis.client_kill_filter(_type="pubsub")
             send_to_all(rest, ann, large, *clients)
     for client in clients:
         client.fence()

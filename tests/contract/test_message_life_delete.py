@@ -231,8 +231,9 @@ def traces(server: Stack, stored: Engine) -> Callable[[str], Any]:
     """Returns every place in the stores that still contains a word."""
 
     def find(word: str) -> list[Any]:
-        with server.stores.valkey.client() as client:
-            return [*in_postgres(stored, word), *in_redis(client, word)]
+        with server.shards() as shards:
+            found = [trace for client in shards.by_client() for trace in in_redis(client, word)]
+        return [*in_postgres(stored, word), *found]
 
     return find
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from app.message_log import keys
 from tests.contract.conftest import Connect, MakeRest
 from tests.contract.expect import is_time, refused, seqs, uuid7, wait_for_seq
 from tests.support.clients import Account, WsClient
@@ -132,8 +131,9 @@ def test_sending_order_is_kept_while_an_idle_conversation_is_loaded(
 ) -> None:
     client: WsClient = connect("ws", ann)
     conversation = client.send("first", receiver_id=ben.user_id)["conversationId"]
-    with server.stores.valkey.client() as redis:
-        assert redis.delete(keys.FIRST.conversation(conversation)) == 1
+    with server.shards() as shards:
+        shard = shards.of(conversation)
+        assert shard.redis.delete(shard.keys.conversation(conversation)) == 1
     refs = [client.send_nowait(str(i), conversation_id=conversation, id=make_id()) for i in range(100)]
     assert [client.answer(ref).data["seq"] for ref in refs] == list(range(2, 102))
 

@@ -28,8 +28,9 @@ def age(stored: Engine, conversation_id: int) -> None:
 
 
 def age_in_redis(server: Stack, conversation_id: int) -> None:
-    with server.stores.valkey.client() as redis:
-        redis.zadd("{parley}:streams", {f"{conversation_id}:2": 1})
+    with server.shards() as shards:
+        shard = shards.of(conversation_id)
+        shard.redis.zadd(shard.keys.streams, {shard.keys.open_stream(conversation_id, 2): 1})
 
 
 def version_of(stored: Engine, conversation_id: int) -> int:
@@ -90,9 +91,15 @@ def test_stream_that_redis_lost_ends_with_the_stored_text(
     writer = Writer(rest(ann), made)
     writer.append("stored")
     eventually(lambda: rows(made)[-1][3] == "stored", "the text is stored")
-    with server.stores.valkey.client() as redis:
-        redis.delete("{parley}:streams", f"{{parley}}:s:{made}:2", f"{{parley}}:sx:{made}:2")
-        redis.delete(f"{{parley}}:sid:{writer.id}", f"{{parley}}:so:{made}")
+    with server.shards() as shards:
+        names = shards.of(made).keys
+        shards.of(made).redis.delete(
+            names.streams,
+            names.stream(made, 2),
+            names.stream_text(made, 2),
+            names.stream_place(writer.id),
+            names.open_streams(made),
+        )
     shown = one(rest(ben), made, 2)
     assert (shown["message"], shown["length"], shown["streaming"]) == ("stored", 6, True)
     with refused("stopped"):
@@ -107,9 +114,10 @@ def test_lost_stream_is_ended_or_stopped_at_once(
     server: Stack, rest: MakeRest, made: int, ann: Account, ben: Account
 ) -> None:
     streams = [Writer(rest(ann), made) for _ in range(2)]
-    with server.stores.valkey.client() as redis:
+    with server.shards() as shards:
+        shard = shards.of(made)
         for writer in streams:
-            redis.delete(f"{{parley}}:sid:{writer.id}")
+            shard.redis.delete(shard.keys.stream_place(writer.id))
     assert streams[0].end(message="by its writer")["seq"] == 2
     assert stop(rest(ben), streams[1].id)["seq"] == 3
     assert [m["message"] for m in rest(ben).history(made)["messages"][1:]] == ["by its writer", ""]

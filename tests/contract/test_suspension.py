@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-import redis
 from sqlalchemy import Engine, text
 
 from app.core.times import rfc3339
@@ -136,7 +135,8 @@ def test_suspension_whose_publication_was_lost_closes_sessions_everywhere(
     ann, ben = user(), user()
     clients = [connect(transport, ann) for transport in ALL for _ in range(2)]
     others = [connect(transport, ben) for transport in ALL]
-    with redis.Redis.from_url(server.stores.valkey.url()) as client:
+    with server.shards() as shards:
+        client = shards[0].redis
         client.zadd(keys.SUSPENDED, {str(ann.user_id): int(time.time()) + 3600})
     for session in clients:
         session.wait_closed()
@@ -148,7 +148,8 @@ def test_suspension_outlives_a_redis_that_forgot_it(
 ) -> None:
     ann = user()
     suspend(ann)
-    with redis.Redis.from_url(server.stores.valkey.url()) as client:
+    with server.shards() as shards:
+        client = shards[0].redis
         client.delete(keys.SUSPENDED)
 
         def is_restored() -> bool:

@@ -12,9 +12,7 @@ from typing import Any
 
 import psutil
 import psycopg
-import redis
 
-from app.message_log import keys
 from dev.processes import wait_until
 from tests.support.private_stack import UNLIMITED, private_stores, running
 from tests.support.processes import Child, Stack, group_members
@@ -41,10 +39,6 @@ class Cluster:
     def database_url(self) -> str:
         return self.stores.postgres.url()
 
-    def redis(self) -> redis.Redis:
-        """Returns a client of the server that takes writes."""
-        return self.stores.valkey.client()
-
     def heal(self) -> None:
         """Repairs the damage of the last scenario: stores up, processes running, gateways ready."""
         self.to_postgres.heal()
@@ -59,9 +53,9 @@ class Cluster:
 
     def start_stores(self) -> None:
         """Starts each store that has ended, as a platform does."""
-        for store in (self.stores.valkey, self.stores.postgres):
-            if not store.running():
-                store.start()
+        self.stores.start_servers()
+        if not self.stores.postgres.running():
+            self.stores.postgres.start()
 
     # -- parts -----------------------------------------------
 
@@ -92,8 +86,9 @@ class Cluster:
     # -- observing ---------------------------------------------
 
     def log_depth(self) -> int:
-        with self.redis() as client:
-            return int(client.xlen(keys.FIRST.log))
+        """Returns the number of entries in the logs of all shards."""
+        with self.stack.shards() as shards:
+            return sum(int(shard.redis.xlen(shard.keys.log)) for shard in shards)
 
     def dead_letters(self) -> int:
         with psycopg.connect(self.database_url, connect_timeout=5) as connection:
@@ -102,7 +97,7 @@ class Cluster:
         return int(row[0])
 
     def wait_drained(self, timeout: float = 30) -> None:
-        wait_until(lambda: self.log_depth() == 0, timeout, "an empty log", every=0.1)
+        wait_until(lambda: self.log_depth() == 0, timeout, "empty logs", every=0.1)
 
     def check_logs(self, secrets: list[str]) -> list[str]:
         """Returns a sentence for each process whose output holds one of the secrets."""
@@ -120,9 +115,10 @@ class Cluster:
             row = connection.execute(POSTGRES_CLIENTS).fetchone()
             assert row is not None
             found += _excess_count("Postgres connections", row[0], MAX_POSTGRES_CONNECTIONS)
-        with self.redis() as client:
-            info: Any = client.info("clients")
-            found += _excess_count("Redis connections", info["connected_clients"], MAX_REDIS_CONNECTIONS)
+        with self.stack.shards() as shards:
+            for client in shards.by_client():
+                info: Any = client.info("clients")
+                found += _excess_count("Redis connections", info["connected_clients"], MAX_REDIS_CONNECTIONS)
         return found
 
 

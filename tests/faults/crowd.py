@@ -42,6 +42,7 @@ class Crowd:
     """Started by ``chattering``. Every wait has a deadline and names its condition on failure.
 
     With ``reads=False`` no message is marked read, so that after a resync everything can be fetched as unread.
+    ``watch`` gets every record of the log file.
     """
 
     def __init__(
@@ -53,7 +54,9 @@ class Crowd:
         pairs: int = PAIRS,
         pace: float = 0.5,
         reads: bool = True,
+        watch: Callable[[dict[str, Any]], None] = lambda _record: None,
     ) -> None:
+        self._watch = watch
         self.urls, self.log_path, self.outside = urls, log_path, outside
         self._began = time.monotonic()
         self._random = random.Random(seed)
@@ -123,6 +126,7 @@ class Crowd:
             time.sleep(0.2)
 
     def _note(self, **record: Any) -> None:
+        self._watch(record)
         self._log.write(json.dumps(record) + "\n")
 
     # -- life ------------------------------------------------

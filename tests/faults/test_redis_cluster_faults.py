@@ -6,7 +6,6 @@ import random
 from collections.abc import Iterator
 
 import pytest
-import redis
 
 from app.message_log import keys
 from tests.faults.cluster import Cluster, cluster_running
@@ -22,9 +21,6 @@ LOG = keys.FIRST.log
 
 class ClusterOnCluster(Cluster):
     nodes: RedisCluster
-
-    def redis(self) -> redis.Redis:
-        return self.nodes.node_of(LOG).client()
 
     def heal(self) -> None:
         super().heal()

@@ -6,7 +6,6 @@ import random
 from collections.abc import Iterator
 
 import pytest
-import redis
 
 from tests.faults.cluster import Cluster, cluster_running
 from tests.faults.conftest import Chat
@@ -18,9 +17,6 @@ pytestmark = pytest.mark.faults
 
 class SentinelCluster(Cluster):
     sentinels: Sentinels
-
-    def redis(self) -> redis.Redis:
-        return self.sentinels.primary().client()
 
     def heal(self) -> None:
         super().heal()

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dev.embedded import EmbeddedStores
 from tests import conftest
 from tests.support.processes import Stack
+from tests.support.shards import Layout, ShardedStores
 from tests.support.store_template import migrated_stores
 
 # Tests register many users from one address and send as fast as they can. Limits have tests of their own.
@@ -34,7 +34,7 @@ UNLIMITED = {
 
 
 @contextmanager
-def private_stores(arrange: Callable[[Path], None] = lambda _data: None, **options: Any) -> Iterator[EmbeddedStores]:
+def private_stores(arrange: Callable[[Path], None] = lambda _data: None, **options: Any) -> Iterator[ShardedStores]:
     """PostgreSQL (migrated database ``parley``) and Valkey (append-only file) in their own directory. ``arrange`` may
     move their data to other disks before they start.
     """
@@ -60,9 +60,11 @@ def running(stack: Stack) -> Iterator[Stack]:
 
 
 @contextmanager
-def private_stack(*, env: dict[str, str] | None = None, **options: Any) -> Iterator[Stack]:
+def private_stack(
+    *, env: dict[str, str] | None = None, layout: Layout | None = None, **options: Any
+) -> Iterator[Stack]:
     """A running Stack over stores of its own; ``env`` overrides UNLIMITED. Takes the other arguments of Stack."""
-    with private_stores() as stores:
+    with private_stores(layout=layout) as stores:
         urls = {"database_url": stores.postgres.url(), "redis_url": stores.valkey.url()}
         stack = Stack(stores, stores.directory / "logs", env={**UNLIMITED, **(env or {})}, **urls, **options)
         with running(stack):

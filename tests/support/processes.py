@@ -13,6 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -20,10 +21,10 @@ from typing import BinaryIO
 import psutil
 
 from app.core.password_cost import MEMORY_KIB, PASSES
-from dev.embedded import EmbeddedStores
+from app.message_log.shards import Shards
 from dev.processes import Guard, free_port, signal_group, wait_until
 from tests.support import forks
-from tests.support.shards import settings_of_shards
+from tests.support.shards import ShardedStores, connected_shards
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60.0
@@ -137,7 +138,7 @@ class Stack:
 
     def __init__(
         self,
-        stores: EmbeddedStores,
+        stores: ShardedStores,
         log_dir: Path,
         *,
         database_url: str,
@@ -152,9 +153,9 @@ class Stack:
         self.stores = stores
         self.log_dir = log_dir
         self._forked = forked
-        settings = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "SECRET_KEY": SECRET_KEY, "HOST": "127.0.0.1"}
+        settings = {"DATABASE_URL": database_url, "SECRET_KEY": SECRET_KEY, "HOST": "127.0.0.1"}
         settings["MEDIA_DIR"] = str(log_dir / "media")
-        settings |= settings_of_shards(redis_url)
+        settings |= stores.settings(redis_url)
         self.env = base_env(**{**settings, **(env or {})})
         self.web = [self._child("web", i, {"PORT": str(free_port())}) for i in range(web)]
         self.workers = [self._child("worker", i) for i in range(workers)]
@@ -167,6 +168,12 @@ class Stack:
     @property
     def base_urls(self) -> list[str]:
         return [f"http://127.0.0.1:{child.env['PORT']}" for child in self.web]
+
+    def shards(self) -> AbstractContextManager[Shards]:
+        """``with stack.shards() as shards`` connects to the Redis of each shard; ``shards.of(conversation)`` finds
+        one. Keys that exist once are beside the first shard.
+        """
+        return connected_shards(self.env)
 
     @property
     def children(self) -> list[Child]:

@@ -18,6 +18,7 @@ from typing import Any
 
 from dev.embedded import EmbeddedStores
 from tests.support.processes import ROOT, base_env
+from tests.support.shards import ShardedStores
 
 # Beside the database ``parley`` of every embedded PostgreSQL: one that has no connections and can be copied.
 TEMPLATE = "parley_template"
@@ -50,15 +51,15 @@ def own_directory() -> Iterator[None]:
             remove_directory(directory)
 
 
-def migrated_stores(directory: Path, **options: Any) -> EmbeddedStores:
+def migrated_stores(directory: Path, **options: Any) -> ShardedStores:
     """Returns stores, not started, whose PostgreSQL has the migrated databases ``parley`` and ``parley_template``.
 
-    The defaults are loopback TCP and no fsync. Takes the arguments of EmbeddedStores.
+    The defaults are loopback TCP and no fsync. Takes the arguments of ShardedStores.
     """
     directory.mkdir(parents=True, exist_ok=True)
     # -a keeps the owner: under root, PostgreSQL runs as another user.
     subprocess.run(["cp", "-a", str(_template() / "postgres"), str(directory / "postgres")], check=True)
-    return EmbeddedStores(directory, **{"tcp": True, "fsync": False, "postgres_options": _OPTIONS, **options})
+    return ShardedStores(directory, **{"tcp": True, "fsync": False, "postgres_options": _OPTIONS, **options})
 
 
 def migrate(database_url: str, redis_url: str, revision: str = "head") -> None:

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from app.core.webhook_signature import secret_of
-from app.message_log import keys
 from dev.processes import wait_until
 from tests.contract.conftest import MakeRest
 from tests.contract.expect import refused
@@ -208,9 +207,10 @@ def test_stream_that_times_out_passes_through_the_hook(
 
 def _age(server: Stack) -> None:
     """Nothing was added to the open streams for an hour."""
-    with server.stores.valkey.client() as client:
-        for place in client.zrange(keys.FIRST.streams, 0, -1):
-            client.zincrby(keys.FIRST.streams, -3_600_000, place)
+    with server.shards() as shards:
+        for shard in shards:
+            for place in shard.redis.zrange(shard.keys.streams, 0, -1):
+                shard.redis.zincrby(shard.keys.streams, -3_600_000, place)
 
 
 def test_streams_of_the_host_are_not_asked_about(host: HostClient, hook: HookServer) -> None:

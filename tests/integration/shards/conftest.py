@@ -45,7 +45,7 @@ def _run(engine: Engine, *statements: str) -> None:
 def env(settings: Settings) -> dict[str, str]:
     """The environment of a command over the stores of the module."""
     stores = {"DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url}
-    return base_env(**stores, SECRET_KEY=SECRET_KEY, PARLEY_SHARDS_UNFINISHED="1")
+    return base_env(**stores, SECRET_KEY=SECRET_KEY)
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ STREAMS = 4  # the first groups have an open stream, one in each shard
 
 
 def env_of(shards: int) -> dict[str, str]:
-    return {**UNLIMITED, "ACK_WAIT_SECONDS": "1", "SHARDS": str(shards), "PARLEY_SHARDS_UNFINISHED": "1"}
+    return {**UNLIMITED, "ACK_WAIT_SECONDS": "1", "SHARDS": str(shards)}
 
 
 def send(rest: RestClient, conversation: int, message: str, id_: str) -> dict[str, Any]:

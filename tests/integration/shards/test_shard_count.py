@@ -58,7 +58,7 @@ def test_web_worker_and_beat_refuse_another_number(
         work_dir / "refused",
         database_url=settings.database_url,
         redis_url=settings.redis_url,
-        env={"SHARDS": "8", "PARLEY_SHARDS_UNFINISHED": "1"},
+        env={"SHARDS": "8"},
     )
     for child in stack.children:
         child.start()
