@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from app.core.cursor import decode_cursor, encode_cursor
+from app.core.cursor import Position, decode_positions, encode_positions
 from tests.contract.conftest import Connect, MakeRest
 from tests.contract.expect import seqs, wait_for_seq
 from tests.support.clients import Account
+from tests.support.shards import chosen_layout
 
 MALFORMED = [
     "x",
@@ -22,6 +23,13 @@ MALFORMED = [
     "'; drop table messages",
     "a" * 1000,
 ]
+
+
+def moved(cursor: str | None, *, epochs: int = 0, us: int = 0) -> str:
+    """Returns the cursor of these positions, later by so many epochs and microseconds, in every shard."""
+    positions = decode_positions(cursor or "", chosen_layout().shards)
+    assert positions is not None
+    return encode_positions([Position(epoch + epochs, version + us) for epoch, version in positions])
 
 
 def check_resync(connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str, cursor: str) -> None:
@@ -47,27 +55,20 @@ def test_malformed_cursor_gets_resync(
 def test_cursor_of_a_lost_history_gets_resync(
     connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str
 ) -> None:
-    position = decode_cursor(connect("ws", ben).cursor or "")
-    assert position is not None
-    check_resync(connect, rest, ann, ben, transport, encode_cursor(position.epoch + 1, position.version))
+    check_resync(connect, rest, ann, ben, transport, moved(connect("ws", ben).cursor, epochs=1))
 
 
 def test_cursor_that_is_too_old_gets_resync(
     connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str
 ) -> None:
     """Replay covers a month. The version in a cursor is the clock in microseconds."""
-    position = decode_cursor(connect("ws", ben).cursor or "")
-    assert position is not None
-    old = position.version - 31 * 86_400_000_000
-    check_resync(connect, rest, ann, ben, transport, encode_cursor(position.epoch, old))
+    check_resync(connect, rest, ann, ben, transport, moved(connect("ws", ben).cursor, us=-31 * 86_400_000_000))
 
 
 def test_cursor_from_the_future_gets_resync(
     connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str
 ) -> None:
-    position = decode_cursor(connect("ws", ben).cursor or "")
-    assert position is not None
-    check_resync(connect, rest, ann, ben, transport, encode_cursor(position.epoch, position.version + 10**12))
+    check_resync(connect, rest, ann, ben, transport, moved(connect("ws", ben).cursor, us=10**12))
 
 
 @pytest.mark.parametrize(("count", "length"), [(600, 1), (300, 6000)], ids=["many", "large"])
