@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from app.bootstrap.before_send import make_before_send
 from app.config import Settings
+from app.core.part import part_of
 from app.fanout.hub import Hub
 from app.fanout.revocation import RevokedSessions
 from app.fanout.suspension import ShadowedUsers, SuspendedUsers
@@ -110,7 +111,7 @@ class LogBuilder:
         self._log = LogWriter(appends=self._appends, changes=self._changes, conversations=self._conversations)
 
     def _line_of(self, conversation_id: int) -> ShardLine:
-        return self._lines[conversation_id & (len(self._lines) - 1)]
+        return self._lines[part_of(conversation_id, len(self._lines))]
 
     def _build_line(self, shard: Shard) -> ShardLine:
         epoch = CurrentEpoch(self._settings.dedupe_seconds)

@@ -6,6 +6,7 @@ number of parts splits each into two.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 
@@ -20,7 +21,20 @@ class Part(NamedTuple):
         return self.total - 1
 
     def has(self, conversation_id: int) -> bool:
-        return conversation_id & self.mask == self.number
+        return part_of(conversation_id, self.total) == self.number
 
 
 WHOLE = Part()
+
+
+def part_of(conversation_id: int, total: int) -> int:
+    """Returns the number of the part that has this conversation."""
+    return conversation_id & (total - 1)
+
+
+def divided(conversation_ids: Iterable[int], total: int) -> dict[int, set[int]]:
+    """Returns number -> conversations of that part, for the parts that have some of these."""
+    found: dict[int, set[int]] = {}
+    for conversation_id in conversation_ids:
+        found.setdefault(part_of(conversation_id, total), set()).add(conversation_id)
+    return found

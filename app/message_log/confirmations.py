@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 from app.core.errors import Overloaded, ParleyError
+from app.core.part import part_of
 from app.message_log.shards import Shard
 
 Confirmed = Callable[[ParleyError | None], None]
@@ -101,7 +102,7 @@ class ShardedConfirmations:
         self._shards = shards
 
     def of(self, conversation_id: int) -> Confirmations:
-        return self._shards[conversation_id & (len(self._shards) - 1)]
+        return self._shards[part_of(conversation_id, len(self._shards))]
 
 
 def sharded_confirmations(shards: Sequence[Confirmations]) -> ConfirmationsOf:

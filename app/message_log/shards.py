@@ -9,7 +9,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from app.core.errors import Overloaded
-from app.core.part import WHOLE, Part
+from app.core.part import WHOLE, Part, divided, part_of
 from app.message_log.keys import FIRST
 from app.message_log.shard_keys import ShardKeys
 from app.redis_calls import EpochLostError
@@ -33,7 +33,6 @@ class Shards:
     def __init__(self, clients: Sequence[Redis]) -> None:
         count = len(clients)
         self._shards = [Shard(client, ShardKeys(n), Part(n, count)) for n, client in enumerate(clients)]
-        self._mask = count - 1
 
     def __iter__(self) -> Iterator[Shard]:
         return iter(self._shards)
@@ -66,15 +65,12 @@ class Shards:
 
     def of(self, conversation_id: int) -> Shard:
         """Returns the shard that has this conversation."""
-        return self._shards[conversation_id & self._mask]
+        return self._shards[part_of(conversation_id, len(self._shards))]
 
     def parts(self, conversation_ids: Iterable[int]) -> Iterator[tuple[Shard, set[int]]]:
         """Yields each shard that has some of these conversations, with those."""
-        found: dict[int, set[int]] = {}
-        for conversation_id in conversation_ids:
-            found.setdefault(conversation_id & self._mask, set()).add(conversation_id)
-        for number in sorted(found):
-            yield self._shards[number], found[number]
+        for number, mine in sorted(divided(conversation_ids, len(self._shards)).items()):
+            yield self._shards[number], mine
 
 
 def shard_names(numbers: Sequence[int]) -> str:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from redis import RedisError
 
 from app.core.errors import Overloaded
-from app.core.part import Part
+from app.core.part import Part, divided
 from app.core.records import Record, unpack, unpack_record
 from app.message_log.shards import Shard
 from app.redis_scripts import script
@@ -163,8 +163,5 @@ def merged(by_part: Sequence[tuple[Part, Tail]], away: Sequence[Part] = ()) -> T
 def _by_shard(shards: Sequence[Shard], conversation_ids: Iterable[int]) -> Callable[[Shard], Iterable[int]]:
     if all(shard.part.total == 1 for shard in shards):
         return lambda _: conversation_ids
-    mask = shards[0].part.mask
-    found: dict[int, list[int]] = {}
-    for conversation_id in conversation_ids:
-        found.setdefault(conversation_id & mask, []).append(conversation_id)
+    found = divided(conversation_ids, shards[0].part.total)
     return lambda shard: found.get(shard.part.number, ())

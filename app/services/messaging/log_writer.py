@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from app.core.errors import ParleyError
-from app.core.part import WHOLE, Part
+from app.core.part import WHOLE, Part, part_of
 from app.message_log.append import Decided, Decision, Operation
 from app.services.reading.conversation_cache import ConversationCache
 
@@ -25,14 +25,13 @@ class OperationQueue(Protocol):
 class ShardedQueue:
     """Passes each operation to the queue of its conversation's shard. ``queues`` are in the order of the shards."""
 
-    __slots__ = ("_mask", "queues")
+    __slots__ = ("queues",)
 
     def __init__(self, queues: Sequence[OperationQueue]) -> None:
         self.queues = queues
-        self._mask = len(queues) - 1
 
     def submit(self, operation: Any, outcome: Deciding, /) -> None:
-        self.queues[operation.conversation_id & self._mask].submit(operation, outcome)
+        self.queues[part_of(operation.conversation_id, len(self.queues))].submit(operation, outcome)
 
     def withdraw(self, wanted: Callable[[Any], bool], /) -> list[tuple[Any, Deciding]]:
         return [taken for queue in self.queues for taken in queue.withdraw(wanted)]
