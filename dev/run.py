@@ -92,7 +92,8 @@ def _environment(port: int, stores: dict[str, str]) -> dict[str, str]:
     env.setdefault("DRAIN_SECONDS", DRAIN_SECONDS)
     env.setdefault("HOST", "127.0.0.1")
     env.setdefault("STRICT_REQUESTS", "true")
-    if env.get("SHARDS", "1") == "1":
+    shards = env.get("SHARDS") or read_addresses(env).get("shards", 1)
+    if str(shards) == "1":
         env.setdefault("WORKER_CONCURRENCY", "3")
     if not _has_no_demo(env):
         env["DEMO_KEY"] = secrets.token_urlsafe(24)
