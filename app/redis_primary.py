@@ -58,9 +58,7 @@ class PrimaryConnection(redis.Connection):
             raise
 
     def read_response(self, *args: Any, **options: Any) -> Any:
-        """Raises ConnectionError for an answer that only the primary would not give, instead of an error of the
-        command: the connection is closed.
-        """
+        """Closes the connection and raises ConnectionError if the answer shows that the server is not the primary."""
         try:
             return super().read_response(*args, **options)
         except redis.ResponseError as error:

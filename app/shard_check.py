@@ -24,7 +24,7 @@ def check_shard_count(settings: Settings) -> bool:
     engine = create_engine(settings, timeout_seconds=CHECK_SECONDS)
     try:
         number = read_or_claim(engine, settings.shards)
-    except (Overloaded, UndefinedTable) as error:  # the latter before the first migration
+    except (Overloaded, UndefinedTable) as error:  # UndefinedTable: before the first migration
         log.warning("cannot read the number of shards yet (%s)", type(error).__name__)
         return False
     finally:

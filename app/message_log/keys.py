@@ -1,7 +1,7 @@
 """The names of the Redis keys and channels that exist once, with their types and lifetimes.
 
-Those of a shard are in shard_keys.py. These here carry the hash tag ``{parley}``, like those of the first
-shard, so that its scripts can use them.
+The keys of a shard are in shard_keys.py. The keys here carry the first shard's hash tag, ``{parley}``, so that its
+scripts can use them.
 """
 
 from __future__ import annotations

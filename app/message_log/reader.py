@@ -35,7 +35,7 @@ class LogReader:
     """Reads the log from its head. Everything in it is unstored, so there is no consumer position to lose."""
 
     def __init__(self, shard: Shard) -> None:
-        """The socket timeout of ``redis`` must be longer than any blocking read."""
+        """The socket timeout of the shard's connection must be longer than any blocking read."""
         self.part = shard.part
         self._redis, self._keys = shard.redis, shard.keys
         self._stored = script(shard.redis, "app.message_log", "stored")

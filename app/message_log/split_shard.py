@@ -23,7 +23,7 @@ KEYS_AT_ONCE = 1000
 
 
 def prepare_child(parent: Shard, child: Shard, epoch: int) -> None:
-    """Safe to repeat until a process uses the new shard. Deletes what a former use of it left. Raises RedisError."""
+    """Safe to repeat until a process uses the new shard. Deletes the new shard's old data. Raises RedisError."""
     delete_all(child)
     version = last_version(parent)
     child.redis.set(child.keys.version, version)

@@ -41,8 +41,8 @@ class BoundedConnection(psycopg.Connection[Any]):
         try:
             return super().wait(gen, interval, self.answer_seconds if timeout is None else timeout)
         except psycopg.OperationalError as error:
-            # An error of Postgres is an answer. Without one, it may still arrive. On an open connection, it would be
-            # read as that of another statement.
+            # An error with an SQLSTATE is Postgres' answer. Otherwise the answer may still arrive: on an open
+            # connection, it would be read as that of another statement.
             unanswered = self.pgconn.transaction_status == TransactionStatus.ACTIVE or self.pgconn.pipeline_status
             if error.sqlstate is None and unanswered:
                 self.pgconn.finish()

@@ -1,8 +1,8 @@
 """Ends transactions of drains that froze after they had sent statements in a pipeline (``pipelined``).
 
-Such a transaction holds the row of its shard's epoch, and with it every ack of the shard; and perhaps the lock of the
-feed, for which the drains of all shards wait. Postgres' own timeouts do not end it: as long as a
-pipeline is open, the session is neither idle nor running a statement.
+Such a transaction holds the row of its shard's epoch, and with it every ack of the shard. It may also hold the lock of
+the feed, for which the drains of all shards wait. Postgres' own timeouts do not end it: as long as a pipeline is open,
+the session is neither idle nor running a statement.
 """
 
 from __future__ import annotations

@@ -217,8 +217,8 @@ class _Sending:
         return self.sender.stream_place is not None and isinstance(self.command, StreamedMessage)
 
     def check_stream_id(self) -> None:
-        """Texts of streams name only the id. With one shard, append.lua sees that it is in use. A shard that is away is
-        not asked. May block.
+        """Raises Conflict if an open stream of another conversation has this id, because texts of streams name only
+        the id. With one shard, append.lua checks this. Shards that do not answer are left out. May block.
         """
         find = self.sender.stream_place
         if find is None or not self.may_be_elsewhere():
