@@ -26,6 +26,7 @@ from tests.faults.outside import Outside
 from tests.faults.sharing import share_pictures
 from tests.faults.stored import read_stored
 from tests.faults.talker import Talker
+from tests.faults.wires import all_closed
 from tests.support.clients import Account, Refused, RestClient, register
 
 # Or 12, or 20 as in `make faults`: with these, a member of a group has an emoji of its own.
@@ -160,6 +161,7 @@ class Crowd:
         for task in self._tasks + self._sharing:
             task.cancel()
         await asyncio.gather(*self._tasks, *self._sharing, return_exceptions=True)
+        await all_closed()
 
     # -- waiting ---------------------------------------------
 

@@ -18,6 +18,8 @@ from tests.support.clients.sse import SseParser
 
 POLL_SECONDS = 5
 COMMANDS_AT_ONCE = 8
+# What closes the wires that were left. `all_closed` waits for it.
+_closing: set[asyncio.Task[None]] = set()
 BROKEN = (OSError, WebSocketException, TimeoutError, asyncio.IncompleteReadError, httpx.HTTPError)
 
 
@@ -114,33 +116,34 @@ class RestWire:
         )
         self._frames: asyncio.Queue[Event | BaseException] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._reader: asyncio.Task[None]
         self._turns = asyncio.Semaphore(COMMANDS_AT_ONCE)
         self._under_way: set[str | None] = set()
         self._fetches = 0
         self._held: list[Event] = []
 
     async def __aenter__(self) -> RestWire:
-        self._begin(self._read_to_the_end())
+        self._reader = self._begin(self._read_to_the_end())
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._reader.cancel()
         closing = asyncio.ensure_future(self._close())
-        try:
-            await asyncio.shield(closing)
-        except asyncio.CancelledError:  # the talker was cancelled while it closed
-            await closing
-            raise
+        _closing.add(closing)
+        closing.add_done_callback(_closing.discard)
 
     async def _close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        """Closes when the commands under way have ended. A request that is cancelled while it connects may leave its
+        socket open (anyio's ``connect_tcp``).
+        """
+        await asyncio.gather(self._reader, *self._tasks, return_exceptions=True)
         await self.http.aclose()
 
-    def _begin(self, work: Any) -> None:
+    def _begin(self, work: Any) -> asyncio.Task[None]:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _read_to_the_end(self) -> None:
         try:
@@ -228,6 +231,11 @@ class PollWire(RestWire):
             for event in events:
                 self.arrived(event)
             self.arrived(Event("polled", {}, self.cursor))
+
+
+async def all_closed() -> None:
+    """Waits until the wires that were left have closed their sockets: as long as a request may take."""
+    await asyncio.gather(*_closing)
 
 
 WIRES: dict[str, Any] = {"ws": WebSocketWire, "sse": SseWire, "poll": PollWire}
