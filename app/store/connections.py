@@ -72,8 +72,9 @@ class Connector:
             except psycopg.OperationalError as error:
                 if OPTIONS_REFUSED not in str(error):
                     raise
+            if not self._refused:  # several connections may be opened at once
+                log.info("Postgres is behind a pooler that takes no settings; those of the role apply")
             self._refused = True
-            log.info("Postgres is behind a pooler that takes no settings; those of the role apply")
         return BoundedConnection.connect(*args, **kwargs)
 
 
