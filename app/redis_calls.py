@@ -16,6 +16,11 @@ class EpochLostError(Exception):
     """Redis answers but holds no epoch: it lost its data. A new epoch must begin before anything is decided."""
 
 
+def redis_is_away() -> Overloaded:
+    """Returns the error for callers if Redis, or that of a shard, does not answer."""
+    return Overloaded("Redis does not answer.", retry_after=1)
+
+
 class _RedisErrorsAsOverloaded:
     __slots__ = ()
 
@@ -25,7 +30,7 @@ class _RedisErrorsAsOverloaded:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         if isinstance(error, RedisError):
             log.warning("Redis does not answer: %s", type(error).__name__)
-            raise Overloaded("Redis does not answer.", retry_after=1) from error
+            raise redis_is_away() from error
 
 
 _AS_OVERLOADED = _RedisErrorsAsOverloaded()

@@ -23,6 +23,10 @@ class Part(NamedTuple):
     def has(self, conversation_id: int) -> bool:
         return part_of(conversation_id, self.total) == self.number
 
+    def among(self, conversation_ids: set[int]) -> set[int]:
+        """Returns those of the conversations that the part has. For the whole, this is the given set itself."""
+        return conversation_ids if self.total == 1 else {c for c in conversation_ids if self.has(c)}
+
 
 WHOLE = Part()
 
@@ -34,6 +38,9 @@ def part_of(conversation_id: int, total: int) -> int:
 
 def divided(conversation_ids: Iterable[int], total: int) -> dict[int, set[int]]:
     """Returns number -> conversations of that part, for the parts that have some of these."""
+    if total == 1:
+        whole = set(conversation_ids)
+        return {0: whole} if whole else {}
     found: dict[int, set[int]] = {}
     for conversation_id in conversation_ids:
         found.setdefault(part_of(conversation_id, total), set()).add(conversation_id)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from redis import RedisError
 
-from app.core.errors import Overloaded
 from app.core.part import Part, divided
 from app.core.records import Record, unpack, unpack_record
 from app.message_log.shards import Shard
+from app.redis_calls import redis_is_away
 from app.redis_scripts import script
 
 
@@ -92,7 +92,7 @@ class Tails(Unstored):
         """Returns the tail that has this conversation. Raises Overloaded if its shard did not answer."""
         found = next((tail for part, tail in self.by_part if part.has(conversation_id)), None)
         if found is None:
-            raise Overloaded("Redis does not answer.", retry_after=1)
+            raise redis_is_away()
         return found
 
     def lacks(self, conversation_id: int) -> bool:
@@ -129,12 +129,12 @@ def read_tails(
     Raises RedisError if a shard does not answer. With ``some``, only if none answers. ``away`` are parts of shards that
     did not answer before, and are not called again.
     """
-    ids_of = _by_shard(shards, conversation_ids)
+    ids_of = divided(conversation_ids, shards[0].part.total) if shards else {}
     tails: list[tuple[Part, Tail]] = []
     failed: list[tuple[Part, RedisError]] = []
     for shard in shards:
         try:
-            tails.append((shard.part, read_tail(shard, ids_of(shard))))
+            tails.append((shard.part, read_tail(shard, ids_of.get(shard.part.number, ()))))
         except RedisError as error:
             failed.append((shard.part, error))
             if not some:
@@ -158,10 +158,3 @@ def merged(by_part: Sequence[tuple[Part, Tail]], away: Sequence[Part] = ()) -> T
         by_part=by_part,
         away=away,
     )
-
-
-def _by_shard(shards: Sequence[Shard], conversation_ids: Iterable[int]) -> Callable[[Shard], Iterable[int]]:
-    if all(shard.part.total == 1 for shard in shards):
-        return lambda _: conversation_ids
-    found = divided(conversation_ids, shards[0].part.total)
-    return lambda shard: found.get(shard.part.number, ())

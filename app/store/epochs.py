@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine
 
 from app.core.part import WHOLE, Part
 from app.store.engine import writing
+from app.store.part_statement import PartStatement
 from app.store.sql import HotStatement, ms_of
 
 
@@ -44,9 +45,7 @@ _ADD = HotStatement("""
 """)
 # Runs once per Redis loss. A scan (0.1 s per million conversations) is cheaper than an index on a column that changes
 # all the time.
-_GREATEST_VERSION = HotStatement(
-    "SELECT coalesce(max(version), 0) FROM conversations WHERE id & CAST(:mask AS bigint) = :number"
-)
+_GREATEST_VERSION = PartStatement("SELECT coalesce(max(version), 0) FROM conversations WHERE of_part(id)")
 _FENCE = HotStatement("SELECT epoch FROM log_state WHERE id = :row FOR NO KEY UPDATE")
 
 
@@ -74,7 +73,7 @@ def _row(conn: Connection, statement: HotStatement, part: Part) -> tuple[Any, ..
 
 def greatest_version(conn: Connection, part: Part = WHOLE) -> int:
     """Returns the greatest stored version of the part's conversations."""
-    [(version,)] = _GREATEST_VERSION.rows(conn, mask=part.mask, number=part.number)
+    [(version,)] = _GREATEST_VERSION.rows(conn, part)
     return int(version)
 
 

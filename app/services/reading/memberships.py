@@ -7,11 +7,10 @@ from typing import NamedTuple
 
 from sqlalchemy import Engine
 
-from app.core.errors import Overloaded
-from app.core.part import Part
+from app.core.part import WHOLE, Part
 from app.message_log.shards import Shard, Shards
 from app.message_log.tails import Tails, Unstored, read_tails
-from app.redis_calls import redis_errors_as_overloaded
+from app.redis_calls import redis_errors_as_overloaded, redis_is_away
 from app.store.engine import reading
 from app.store.memberships import conversations_of
 
@@ -34,7 +33,7 @@ class Memberships(NamedTuple):
     def check_complete(self) -> None:
         """Raises Overloaded if a shard did not answer. For callers that did not find what they wanted."""
         if self.tails.away:
-            raise Overloaded("Redis does not answer.", retry_after=1)
+            raise redis_is_away()
 
 
 def memberships_now(
@@ -58,7 +57,7 @@ def memberships_now(
     if only is not None:
         shard = shards.of(only)
     among = list(shards) if shard is None else [shard]
-    part = None if shard is None else shard.part
+    part = WHOLE if shard is None else shard.part
     asked: set[int] = set()
     with redis_errors_as_overloaded():
         tails = read_tails(among, [], some=some)
@@ -91,10 +90,8 @@ def left_among(user_id: int, conversation_ids: Iterable[int], *, engine: Engine,
     return asked - of[user_id]
 
 
-def _within(conversations: set[int], only: int | None, part: Part | None) -> set[int]:
-    if only is not None:
-        return conversations & {only}
-    return conversations if part is None else {c for c in conversations if part.has(c)}
+def _within(conversations: set[int], only: int | None, part: Part) -> set[int]:
+    return part.among(conversations) if only is None else conversations & {only}
 
 
 def _joined(tails: Unstored, user_ids: Sequence[int]) -> set[tuple[int, int]]:

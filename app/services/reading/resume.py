@@ -155,8 +155,7 @@ class Replay:
             known = wanted  # a conversation began between the two reads, and its tail was not read
 
     def _conversations_of(self, conn: Connection, user_id: int) -> set[int]:
-        found = conversation_ids_of(conn, user_id)
-        return set(found) if self._part.total == 1 else set(filter(self._part.has, found))
+        return self._part.among(set(conversation_ids_of(conn, user_id)))
 
     def _read(self, conn: Connection, user_id: int, version: int, tail: Tail, plan: ReplayPlan | None) -> Missed:
         changed = _changed(conn, user_id, version, tail, self._part)

@@ -54,9 +54,7 @@ def who_missed(
 
 
 def _of_part(of: Memberships, part: Part) -> Memberships:
-    if part.total == 1:
-        return of
-    return {user: set(filter(part.has, mine)) for user, mine in of.items()}
+    return {user: part.among(mine) for user, mine in of.items()}
 
 
 def _with_changed_people(conn: Connection, of: Memberships, since_ms: int) -> set[int]:
