@@ -16,6 +16,7 @@ from typing import NamedTuple, Protocol
 
 from app.core.errors import Overloaded, ParleyError
 from app.core.part import part_of
+from app.message_log.epoch import parse_epoch
 from app.message_log.shards import Shard
 
 Confirmed = Callable[[ParleyError | None], None]
@@ -118,5 +119,5 @@ def stored_version(shard: Shard, epoch: int) -> int:
     pipe.get(shard.keys.epoch)
     pipe.hget(shard.keys.log_state, "stored")
     present, stored = pipe.execute()
-    in_epoch = isinstance(present, bytes) and present.startswith(b"%d:" % epoch)
+    in_epoch = isinstance(present, bytes) and parse_epoch(present).number == epoch
     return int(stored) if in_epoch and isinstance(stored, bytes) else 0

@@ -45,10 +45,11 @@ def read_epoch(shard: Shard) -> Epoch | None:
     value = shard.redis.get(shard.keys.epoch)
     if not isinstance(value, bytes):
         return None
-    return _parse(value)
+    return parse_epoch(value)
 
 
-def _parse(value: bytes) -> Epoch:
+def parse_epoch(value: bytes) -> Epoch:
+    """Returns the epoch that the key of the epoch has as its value."""
     number, started = value.split(b":")
     return Epoch(int(number), int(started))
 
@@ -92,7 +93,7 @@ def _begin(shard: Shard, next_epoch: NextEpoch) -> Epoch:
     value = script(shard.redis, "app.message_log", "begin")(
         keys=[shard.keys.epoch], args=[number, f"{number}:{started_ms}"]
     )
-    return _parse(value)
+    return parse_epoch(value)
 
 
 def _delete_leftovers(shard: Shard) -> None:

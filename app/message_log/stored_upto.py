@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.message_log.confirmations import stored_version
+from app.message_log.epoch import parse_epoch
 from app.message_log.shards import Shard, Shards
 
 # A later version may be lower than the clock by this much: after a failover the clock is another server's, and clocks
@@ -33,7 +34,7 @@ def _stored_upto(shard: Shard, epoch: int) -> int:
     pipe.time()
     answers: Any = pipe.execute()
     present, stored, waiting, (seconds, microseconds) = answers
-    if not (isinstance(present, bytes) and present.startswith(b"%d:" % epoch)):
+    if not present or parse_epoch(present).number != epoch:
         return 0
     idle = 0 if waiting else int(seconds) * 1_000_000 + int(microseconds) - CLOCK_MARGIN_US
     return max(int(stored or 0), idle)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from redis.exceptions import RedisError
 
+from app.message_log.epoch import parse_epoch
 from app.message_log.shards import Shard
 from app.redis_calls import EpochLostError
 
@@ -47,7 +48,7 @@ def _look(shard: Shard) -> ShardLook:
     return ShardLook(
         number=shard.part.number,
         answers=True,
-        epoch=int(epoch.split(b":")[0]) if epoch else None,
+        epoch=parse_epoch(epoch).number if epoch else None,
         records=int(records or 0),
         entries=entries,
         drains=bool(lease),
