@@ -71,8 +71,7 @@ class Container:
         self.readiness.close()
         self.engine.dispose()
         self.store_reads.close()
-        for client in self.shards.by_client():
-            client.close()
+        self.shards.close()
         self.media.close()
 
 

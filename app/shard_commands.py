@@ -25,10 +25,10 @@ from app.services.shards.raise_shards import AddressOf, CannotRaiseError, StillR
 from app.store.engine import create_engine, reading
 from app.store.shard_count import read_or_claim
 
-STORE_SECONDS = 600.0
+STORE_SECONDS = 600.0  # for the statements that raise the number
 DRAIN_STORE_SECONDS = 10.0
 LOOK_SECONDS = 1.0
-TAKE_SECONDS = 6.0  # a drain waits a second for records
+DRAIN_REDIS_SECONDS = 6.0  # a drain waits a second for records
 
 
 @click.command("shards", help="Show the shards of this installation, or raise their number to NUMBER.")
@@ -119,7 +119,7 @@ def _drain(settings: Settings, found: Shards, present: int) -> None:
     engine = create_engine(settings, timeout_seconds=DRAIN_STORE_SECONDS)
     used = [found[number] for number in range(present)]
     try:
-        stored = drain_logs(engine, used, lambda n: one_connection(settings, n, timeout_seconds=TAKE_SECONDS))
+        stored = drain_logs(engine, used, lambda n: one_connection(settings, n, timeout_seconds=DRAIN_REDIS_SECONDS))
     finally:
         engine.dispose()
     click.echo(f"Records that were stored: {stored}")
@@ -131,8 +131,7 @@ def _connected(settings: Settings) -> Iterator[Shards]:
     try:
         yield found
     finally:
-        for client in found.by_client():
-            client.close()
+        found.close()
 
 
 def _address_of(settings: Settings) -> AddressOf:

@@ -63,6 +63,11 @@ class Shards:
             numbers.setdefault(shard.redis, []).append(number)
         return numbers
 
+    def close(self) -> None:
+        """Closes the pooled connections. The clients connect again on their next use."""
+        for client in self.by_client():
+            client.close()
+
     def of(self, conversation_id: int) -> Shard:
         """Returns the shard that has this conversation."""
         return self._shards[part_of(conversation_id, len(self._shards))]

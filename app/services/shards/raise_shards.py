@@ -22,7 +22,7 @@ from app.services.shards.look_at_shards import ShardLook, look_at
 from app.store.engine import writing
 from app.store.shard_count import epochs_of_shards, is_new, lock_count, split
 
-WORKER_SECONDS = 15  # a worker sends a heartbeat every 10 s
+WORKER_GONE_SECONDS = 15  # a worker sends a heartbeat every 10 s
 
 AddressOf = Callable[[int], str]
 
@@ -54,7 +54,7 @@ def raise_shards(engine: Engine, shards: Shards, address_of: AddressOf) -> int:
 
 def refuse(conn: Connection, shards: Shards, old: int, address_of: AddressOf, *, logs: bool = True) -> None:
     """Raises CannotRaiseError unless all shards answer, no process uses them, and the old ones have their epochs and,
-    with ``logs``, empty logs. What a former use of the new ones left does not matter.
+    with ``logs``, empty logs. The new ones may have data of a former use, which is deleted.
     """
     looks = [look_at(shard) for shard in shards]
     _refuse_silent(looks, address_of)
@@ -82,9 +82,9 @@ def _refuse_gateways_and_drains(looks: Sequence[ShardLook]) -> None:
 
 def _refuse_workers(redis: Redis) -> None:
     since = seconds_since_heartbeat(redis)
-    if since is not None and since < WORKER_SECONDS:
+    if since is not None and since < WORKER_GONE_SECONDS:
         raise StillRunningError(
-            f"A worker was running {since} s ago. Stop all workers, then try again after {WORKER_SECONDS} s."
+            f"A worker was running {since} s ago. Stop all workers, then try again after {WORKER_GONE_SECONDS} s."
         )
 
 
