@@ -50,7 +50,7 @@ class SentinelAddress:
 
     def tls_options(self, *, verify: bool) -> dict[str, object]:
         """Returns redis-py's options for TLS."""
-        return _tls_options(self.tls_files, verify=verify)
+        return tls_options(self.tls_files, verify=verify)
 
     def sentinel_options(self, *, verify: bool) -> dict[str, object]:
         """Returns redis-py's options for a connection to a Sentinel."""
@@ -81,10 +81,11 @@ class ClusterAddress:
     def options(self, *, verify: bool) -> dict[str, object]:
         """Returns redis-py's options for a connection to a node."""
         login: dict[str, object] = {"username": self.username, "password": self.password}
-        return login | (_tls_options(self.tls_files, verify=verify) if self.ssl else {})
+        return login | (tls_options(self.tls_files, verify=verify) if self.ssl else {})
 
 
-def _tls_options(files: tuple[tuple[str, str], ...], *, verify: bool) -> dict[str, object]:
+def tls_options(files: tuple[tuple[str, str], ...] = (), *, verify: bool) -> dict[str, object]:
+    """Returns redis-py's options for TLS. ``files`` are options that name files."""
     unverified: dict[str, object] = {} if verify else {"ssl_cert_reqs": "none", "ssl_check_hostname": False}
     return {**unverified, **dict(files)}
 

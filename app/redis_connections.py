@@ -14,7 +14,7 @@ from redis.retry import Retry
 
 from app.config import Settings
 from app.message_log.shard_keys import ShardKeys
-from app.redis_addresses import is_cluster, is_sentinel, parse_cluster, parse_sentinel
+from app.redis_addresses import is_cluster, is_sentinel, parse_cluster, parse_sentinel, tls_options
 from app.redis_cluster import ClusterConnection, ClusterTlsConnection, slot_primary
 from app.redis_sentinel import SentinelConnection, SentinelPrimary, SentinelTlsConnection
 
@@ -149,9 +149,7 @@ def connect_address(
 def _direct_options(url: str, verify: bool) -> dict[str, Any]:
     # A Unix socket has no TLS, and its peer cannot disappear silently.
     options: dict[str, Any] = {} if url.startswith("unix:") else {"socket_keepalive": True}
-    if url.startswith("rediss://") and not verify:
-        options |= {"ssl_cert_reqs": "none", "ssl_check_hostname": False}
-    return options
+    return options | (tls_options(verify=verify) if url.startswith("rediss://") else {})
 
 
 def _sentinel_options(url: str, verify: bool) -> dict[str, Any]:

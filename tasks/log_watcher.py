@@ -65,7 +65,7 @@ class LogWatch:
 class DrainProcess:
     """At most one process that runs a drain of this shard (tasks/drain_process.py)."""
 
-    def __init__(self, number: int = 0) -> None:
+    def __init__(self, number: int) -> None:
         self._number = number
         self._process: subprocess.Popen[bytes] | None = None
 

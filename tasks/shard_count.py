@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+import time
 
 from app.config import ConfigError, Settings, read_settings
 from app.shard_check import AGAIN_SECONDS, check_shard_count
@@ -19,12 +20,10 @@ def check_in_thread() -> None:
 
 
 def _check(settings: Settings) -> None:
-    checked = False
-    while not checked:
-        threading.Event().wait(AGAIN_SECONDS)
-        try:
-            checked = check_shard_count(settings)
-        except ConfigError as error:
-            print(error.report(), file=sys.stderr, flush=True)
-            os.kill(os.getpid(), signal.SIGTERM)
-            return
+    try:
+        time.sleep(AGAIN_SECONDS)
+        while not check_shard_count(settings):
+            time.sleep(AGAIN_SECONDS)
+    except ConfigError as error:
+        print(error.report(), file=sys.stderr, flush=True)
+        os.kill(os.getpid(), signal.SIGTERM)

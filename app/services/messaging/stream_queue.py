@@ -73,17 +73,14 @@ class StreamQueue:
         return []
 
     def _find(self, id_: str) -> None:
-        failure: ParleyError | None = None
-        queue = self._queues[0]
         try:
             queue = self._queue_of(id_)
         except ParleyError as error:
-            failure = error
+            for _, outcome in self._waiting.pop(id_):
+                outcome(None, error)
+            return
         for operation, outcome in self._waiting.pop(id_):
-            if failure is None:
-                queue.submit(operation, outcome)
-            else:
-                outcome(None, failure)
+            queue.submit(operation, outcome)
 
     def _queue_of(self, id_: str) -> RunQueue:
         """Returns the queue of the stream's shard. That of an unknown stream does not matter: no shard has it."""

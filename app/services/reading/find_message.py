@@ -80,7 +80,8 @@ class MessageFinder:
             places = set(message_life.locate_hidden(connection, user_id, message_id))
         places |= {r.place for r in members.tails.records if _hides(r, user_id, message_id)}
         places = {place for place in places if conversation_id in (None, place[0])}
-        mine = sorted((c, seq) for c, seq in places if c in members.certain(user_id))
+        certain = members.certain(user_id)
+        mine = sorted(place for place in places if place[0] in certain)
         if not mine or any(members.tails.lacks(c) for c, _ in places):
             members.check_complete()
             raise NotFound
