@@ -93,14 +93,16 @@ class SlotPrimary:
 
 @cache
 def slot_primary(address: ClusterAddress, key: str, *, verify: bool) -> SlotPrimary:
-    """Returns the one of this process, so that what one connection has found out is known to all."""
+    """Returns the object that all connections of this process share. If one connection finds the node, the others use
+    it too.
+    """
     return SlotPrimary(address, key, verify=verify)
 
 
 class ClusterConnection(PrimaryConnection):
     def read_response(self, *args: Any, **options: Any) -> Any:
-        """Raises ConnectionError on a subscription whose slot has another node by now. It is never refused a command,
-        and publications still arrive through the cluster. But scripts count who got one, and only on their own node.
+        """Raises ConnectionError on a subscription if its slot has moved to another node. The old node refuses nothing,
+        and publications still arrive through the cluster. But scripts count the receivers of their own node only.
         """
         if options.get("push_request") and self.is_elsewhere():
             self.disconnect()  # type: ignore[no-untyped-call]

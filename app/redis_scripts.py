@@ -10,8 +10,8 @@ from redis.commands.core import Script
 
 from app.redis_cluster import is_on_cluster
 
-# While a slot is moved key by key, a node refuses each key that it does not have. A script would stop there, after it
-# has written a part of what it writes together. So it first looks up a key that never exists.
+# While a slot is moved key by key, a node refuses each key that it does not have. A script would then stop half-way,
+# with only some of its keys written. So it first looks up a key that never exists, and is refused before it writes.
 _WHOLE_SLOT = "if KEYS[1] then redis.call('EXISTS', string.match(KEYS[1], '^{.-}') .. ':never') end\n"
 
 

@@ -84,7 +84,7 @@ def run_drain(stopping: Callable[[], bool], number: int = 0) -> None:
             heartbeat(shared.redis, NAME)
             publish_drain(shared.redis, process_name(), stats.snapshot())
         except RedisError:
-            if not number:  # the others' logs are not in this Redis
+            if not number:  # other shards may have their logs in another Redis, so their drains go on
                 raise
 
     pooled = LogReader(shared.shards[number])

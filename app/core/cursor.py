@@ -4,9 +4,9 @@ A position is (epoch, version). ``version`` grows strictly with every durable ch
 or last + 1). ``epoch`` is one unbroken history of Redis. If Redis loses its data, a new epoch begins; a cursor of the
 old one is answered with ``resync``.
 
-If there are several shards, a cursor has a position in each: the newest version, and by how much each shard is behind
-it, packed into as few bits as the largest of these numbers needs. It names only the epochs that differ from the most
-common one.
+If there are several shards, a cursor has a position in each. It contains the newest version, and for each shard the
+distance to it. Each distance takes as many bits as the largest one needs. Epochs are named only if they differ from
+the most common one.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ def encode_positions(positions: Sequence[Position]) -> str:
 def decode_positions(text: str, shards: int) -> list[Position] | None:
     """Returns the position in each of the shards, or None if the text is not a cursor of this server.
 
-    A shard that was split from another one since begins at the position of that one. Cursors of more shards than there
-    are now have no meaning.
+    If the number of shards was raised since, a new shard has the position of the shard that it was split from. A cursor
+    of more shards than there are now has no meaning.
     """
     found = _decode_positions(text)
     if found is None or shards % len(found):

@@ -5,8 +5,8 @@
 * The dedupe marks stay behind. So the epoch begins now: an older message id is looked up in Postgres.
 * Open streams move, because a part of their text may be nowhere else.
 * Everything else of the moved conversations (hashes, members, counts, routes, marks and notes of changes) stays in the
-  parent until it expires. Nothing reads it: a conversation is only looked for in its shard. The log, the tails and the
-  list of joinings are empty. Who is online is registered anew by the gateways that start, in every shard.
+  parent until it expires. Nothing reads it: a conversation is only looked up in its shard. The log, the tails and the
+  list of joinings are empty. Gateways that start register their online users in every shard.
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
 Invariants
 
 * Nothing is written unless a host has a webhook or pulls (``log_state.feeding``).
-* Ids follow the order of commits, so a reader that has seen an id has seen all lower ones. For this, a writer
-  holds one lock from the first id until the commit, and so do the drains of different shards. Write events last in a
-  transaction: the drains wait for the lock.
+* Ids follow the order of commits, so a reader that has seen an id has seen all lower ones. For this, every writer,
+  also the drain of each shard, holds one lock from its first id until its commit. Write events last in a transaction,
+  because the other writers wait for the lock meanwhile.
 * An event of a record is written once, however often its batch is stored. Two shards may give the same version to two
   records, so the event's version has the shard's number in its upper bits.
 """

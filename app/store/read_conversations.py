@@ -71,8 +71,8 @@ def unread_counts_since(conn: Connection, state: ReadState, part: Part = WHOLE) 
 
 
 def keep_read_state(conn: Connection, epoch: int, state: ReadState) -> None:
-    """Stores the state, unless a later one is stored. All changes up to its
-    version must have been in Postgres when the messages were counted.
+    """Stores the state unless a later one is stored. All changes up to the state's version must have been in Postgres
+    when the messages were counted.
     """
     values = {"user_id": state.user_id, "shard": state.shard, "version": state.version}
     _KEEP.run(conn, **values, epoch=epoch, unread=int_array(state.unread))
