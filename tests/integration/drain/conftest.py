@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import redis
 from sqlalchemy import Engine
 
-from app.config import Settings
-from app.store.engine import create_engine
 from tests.integration.drain.log_and_store import LogAndStore
+from tests.support.process_engine import engine
 
-
-@pytest.fixture
-def engine(settings: Settings) -> Iterator[Engine]:
-    made = create_engine(settings)
-    yield made
-    made.dispose()
+__all__ = ["engine"]
 
 
 @pytest.fixture

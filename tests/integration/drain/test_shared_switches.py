@@ -26,7 +26,7 @@ from app.store.log_switches import FEEDING, PUSHING
 from dev.processes import wait_until
 from tests.factories.store import new_message
 from tests.integration.drain.log_and_store import LogAndStore
-from tests.integration.drain.two_shards import PARTS, pair_of
+from tests.integration.drain.two_shards import PARTS, pair_of, wait_for_lock
 from tests.integration.store.push_rows import add_target
 from tests.support.patience import PATIENCE
 
@@ -194,18 +194,17 @@ def test_event_with_a_later_id_is_not_visible_before_an_earlier_one(engine: Engi
     with writing(engine) as conn:
         host_feed.begin_feed(conn)
         start = host_feed.last_event(conn)
-    done = threading.Event()
 
     def second() -> None:
         with writing(engine) as conn:
             insert_events(conn, [NewEvent(2, "message.created", b"{}", 1)])
-        done.set()
 
     with ThreadPoolExecutor(1) as threads:
         with writing(engine) as conn:
             insert_events(conn, [NewEvent(1, "message.created", b"{}", 1)])
             later = threads.submit(second)
-            assert not done.wait(0.3)
+            wait_for_lock(engine)
+            assert not later.done()
             with reading(engine) as other:
                 assert host_feed.read_page(other, start, 10).events == []
         later.result(30)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -32,7 +31,7 @@ from app.store.log_switches import PUSHING
 from tasks import persist_messages
 from tests.factories.store import new_message
 from tests.integration.drain.log_and_store import LogAndStore
-from tests.integration.drain.two_shards import PARTS, pair_of
+from tests.integration.drain.two_shards import PARTS, pair_of, wait_for_lock
 
 
 @pytest.fixture
@@ -152,16 +151,6 @@ def test_row_that_is_added_while_a_switch_is_turned_has_it(fresh: Engine, settin
         turning.result(30)
     assert switches(fresh) == [(1, True, False), (2, True, False)]
     other.dispose()
-
-
-def wait_for_lock(engine: Engine) -> None:
-    waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    for _ in range(3000):
-        with autocommit(engine) as conn:
-            if conn.exec_driver_sql(waiting).first():
-                return
-        time.sleep(0.01)
-    raise AssertionError("nobody waits for a lock")
 
 
 @pytest.mark.parametrize("kind", [Kind.MESSAGE, Kind.REACTED])

@@ -227,8 +227,16 @@ def test_shard_that_lost_its_history_sends_resync_and_the_others_go_on() -> None
     ]
     again = world.join(client.cursor)
     assert not again.resyncs
-    old = world.join("1.f4240")
-    assert old.cursor != "1.f4240"
+
+
+def test_cursor_from_before_there_were_shards_has_its_position_in_each() -> None:
+    world = World()
+    for shard in world.shards:
+        shard.publish(5)
+    client = world.join(encode_cursor(1, START + 5))
+    assert not client.resyncs
+    assert client.seen == [(f"shard {n}", START + 5 + n) for n in (1, 2, 3)], "shard 0 has nothing later"
+    assert decode_positions(client.cursor, 4) == [Position(1, START + 5 + n) for n in range(4)]
 
 
 def test_session_that_begins_while_a_shard_is_away_gets_its_events_when_it_is_back() -> None:
