@@ -10,9 +10,10 @@ from redis import Redis
 
 from app.message_log import keys
 from dev.embedded_valkey import EmbeddedValkey
-from dev.processes import Guard, free_port, wait_until
+from dev.processes import free_port, wait_until
 from tests.support.clients import WsClient
 from tests.support.clients.rest import register
+from tests.support.own_valkey import running_valkey
 from tests.support.private_stack import private_stack
 from tests.support.processes import Stack, group_members
 
@@ -22,12 +23,8 @@ OWN_DRAIN = "the worker starts one itself"
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[EmbeddedValkey]:
     """A Redis only for Celery, beside the one of the log."""
-    guard = Guard()
-    server = EmbeddedValkey(tmp_path / "broker", guard=guard, tcp=True)
-    server.start()
-    yield server
-    server.stop()
-    guard.close()
+    with running_valkey(tmp_path / "broker") as server:
+        yield server
 
 
 def pair(stack: Stack) -> tuple[WsClient, int]:

@@ -17,6 +17,10 @@ from dev.processes import wait_until
 from tests.support.patience import PATIENCE
 from tests.support.tcp_proxy import TcpProxy
 
+SERVER = "rediss://me:secret@127.0.0.1:1/3"
+BEHIND_SENTINELS = "redis+sentinel://me:secret@127.0.0.1:1/chat/3?ssl=true"
+NODE_OF_CLUSTER = "rediss+cluster://me:secret@127.0.0.1:1"
+
 
 def settings(url: str, **changes: Any) -> Settings:
     return Settings(app_env="test", database_url="", redis_url=url, broker_url=url, secret_key="x" * 32, **changes)
@@ -33,32 +37,23 @@ def test_no_retries_and_every_wait_has_a_timeout() -> None:
     assert made.socket_keepalive
 
 
+@pytest.mark.parametrize("url", [SERVER, BEHIND_SENTINELS, NODE_OF_CLUSTER])
 @pytest.mark.parametrize(("verify", "mode"), [(True, ssl.CERT_REQUIRED), (False, ssl.CERT_NONE)])
-def test_self_signed_chain_passes_only_with_verification_off(verify: bool, mode: ssl.VerifyMode) -> None:
-    made = connection("rediss://:secret@127.0.0.1:1", redis_tls_verify=verify)
+def test_self_signed_chain_passes_only_with_verification_off(url: str, verify: bool, mode: ssl.VerifyMode) -> None:
+    made = connection(url, redis_tls_verify=verify)
     assert isinstance(made, redis.SSLConnection)
-    assert made.cert_reqs == mode
-    assert made.check_hostname is verify
+    assert (made.cert_reqs, made.check_hostname) == (mode, verify)
 
 
-@pytest.mark.parametrize(("verify", "mode"), [(True, ssl.CERT_REQUIRED), (False, ssl.CERT_NONE)])
-def test_tls_applies_to_the_servers_behind_sentinels_too(verify: bool, mode: ssl.VerifyMode) -> None:
-    made = connection("redis+sentinel://me:secret@127.0.0.1:1/chat/3?ssl=true", redis_tls_verify=verify)
-    assert isinstance(made, redis.SSLConnection)
-    assert made.cert_reqs == mode
-    assert made.check_hostname is verify
-    assert (made.username, made.password, made.db, made.retry.get_retries()) == ("me", "secret", 3, 0)
+@pytest.mark.parametrize(("url", "db"), [(SERVER, 3), (BEHIND_SENTINELS, 3), (NODE_OF_CLUSTER, 0)])
+def test_connection_logs_in_with_the_user_of_the_address(url: str, db: int) -> None:
+    made = connection(url)
+    assert (made.username, made.password, made.db, made.retry.get_retries()) == ("me", "secret", db, 0)
 
 
-@pytest.mark.parametrize(("verify", "mode"), [(True, ssl.CERT_REQUIRED), (False, ssl.CERT_NONE)])
-def test_tls_applies_to_the_nodes_of_a_cluster_too(verify: bool, mode: ssl.VerifyMode) -> None:
-    made = connection("rediss+cluster://me:secret@127.0.0.1:1", redis_tls_verify=verify)
-    assert isinstance(made, redis.SSLConnection)
-    assert made.cert_reqs == mode
-    assert made.check_hostname is verify
-    assert (made.username, made.password, made.db, made.retry.get_retries()) == ("me", "secret", 0, 0)
+def test_cluster_of_which_no_node_answers_is_named() -> None:
     with pytest.raises(redis.ConnectionError, match=r"no node of the Redis cluster at 127\.0\.0\.1:1 answers"):
-        made.connect()
+        connection(NODE_OF_CLUSTER).connect()
 
 
 def test_unix_socket_urls_work() -> None:

@@ -16,18 +16,12 @@ from app.config import Settings
 from app.message_log.shards import Shards
 from app.services.metrics import deployment_risks
 from app.services.metrics.deployment_risks import find_risks
-from app.store.engine import create_engine
 from app.store.replica import StoreReads
 from dev.processes import wait_until
 from tests.conftest import StackFactory
+from tests.support.process_engine import engine
 
-
-@pytest.fixture
-def engine(settings: Settings) -> Iterator[Engine]:
-    """The engine of a process, not the tests' own."""
-    made = create_engine(settings)
-    yield made
-    made.dispose()
+__all__ = ["engine"]
 
 
 @pytest.fixture

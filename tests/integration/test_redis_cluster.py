@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -21,6 +21,7 @@ from app.redis_check import check_redis_addresses
 from app.redis_cluster import SlotPrimary, slot_primary
 from app.redis_connections import connect_redis, connect_shards, one_connection
 from dev.processes import free_port, wait_until
+from tests.support.outage import after_outage
 from tests.support.patience import PATIENCE
 from tests.support.redis_cluster import PRIMARIES, RedisCluster, running_cluster
 from tests.twins.log_contract import ANN, BEN, EPOCH, ROOM, LogContract, state
@@ -52,8 +53,7 @@ def cluster(shared: RedisCluster) -> Iterator[RedisCluster]:
 def shards(cluster: RedisCluster) -> Iterator[Shards]:
     made = Shards(connect_shards(settings_for(cluster.url)))
     yield made
-    for client in made.by_client():
-        client.close()
+    made.close()
 
 
 @pytest.fixture
@@ -61,18 +61,6 @@ def shard(shards: Shards) -> Shard:
     found = shards.of(GROUP)
     found.redis.set(found.keys.epoch, f"{EPOCH}:0")
     return found
-
-
-def after_outage(call: Callable[[], Any]) -> Any:
-    """Returns the result of a call that may fail while the connection finds the node."""
-
-    def attempt() -> Any:
-        try:
-            return [call()]
-        except redis.ConnectionError:
-            return None
-
-    return wait_until(attempt, PATIENCE, "an answer of the new node")[0]
 
 
 class TestLog(LogContract):

@@ -19,8 +19,9 @@ from app.message_log.history import History
 from app.redis_addresses import kombu_url, parse_sentinel
 from app.redis_check import check_redis_addresses
 from app.redis_connections import connect_redis, one_connection
-from dev.embedded_valkey import EmbeddedValkey
-from dev.processes import Guard, free_port, wait_until
+from dev.processes import free_port, wait_until
+from tests.support.outage import after_outage
+from tests.support.own_valkey import running_valkey
 from tests.support.patience import PATIENCE
 from tests.support.processes import ROOT, SECRET_KEY, base_env, procfile
 from tests.support.sentinels import SERVICE, Sentinels, running_sentinels
@@ -42,18 +43,6 @@ def sentinels(shared: Sentinels) -> Sentinels:
     with shared.primary().client() as client:
         client.flushall()
     return shared
-
-
-def after_outage(call: Callable[[], Any]) -> Any:
-    """Returns the result of a call that may fail while the connection finds the new primary."""
-
-    def attempt() -> Any:
-        try:
-            return [call()]
-        except redis.ConnectionError:
-            return None
-
-    return wait_until(attempt, PATIENCE, "an answer of the new primary")[0]
 
 
 def test_all_connections_follow_a_failover(sentinels: Sentinels, make_gateway: Callable[[], Gateway]) -> None:
@@ -233,13 +222,8 @@ def test_sentinels_that_do_not_answer_are_waited_for(caplog: pytest.LogCaptureFi
 
 @pytest.fixture
 def cluster_url(tmp_path: Path) -> Iterator[str]:
-    guard = Guard()
-    options = {"cluster-enabled": "yes", "cluster-port": str(free_port())}
-    server = EmbeddedValkey(tmp_path / "valkey", guard=guard, tcp=True, options=options)
-    server.start()
-    yield server.url()
-    server.stop()
-    guard.close()
+    with running_valkey(tmp_path / "valkey", cluster=True) as server:
+        yield server.url()
 
 
 def test_node_of_a_cluster_is_a_problem(cluster_url: str, redis_url: str) -> None:

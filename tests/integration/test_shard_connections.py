@@ -18,20 +18,18 @@ from app.redis_check import check_redis_addresses
 from app.redis_connections import connect_redis, connect_shards, one_connection
 from app.services.metrics.deployment_risks import find_risks
 from app.services.metrics.readiness import Readiness
-from app.store.engine import create_engine
 from app.store.replica import StoreReads
 from dev.embedded_valkey import EmbeddedValkey
-from dev.processes import Guard, free_port
+from tests.support.own_valkey import running_valkey
+from tests.support.process_engine import engine
+
+__all__ = ["engine"]
 
 
 @pytest.fixture
 def second(tmp_path: Path) -> Iterator[EmbeddedValkey]:
-    guard = Guard()
-    server = EmbeddedValkey(tmp_path / "second", guard=guard, tcp=True)
-    server.start()
-    yield server
-    server.stop()
-    guard.close()
+    with running_valkey(tmp_path / "second") as server:
+        yield server
 
 
 @pytest.fixture
@@ -45,13 +43,6 @@ def container(split: Settings) -> Iterator[Container]:
     made = build_container(split)
     yield made
     made.close()
-
-
-@pytest.fixture
-def engine(settings: Settings) -> Iterator[Engine]:
-    made = create_engine(settings)
-    yield made
-    made.dispose()
 
 
 def test_shards_are_on_the_servers_in_turn(container: Container, second: EmbeddedValkey) -> None:
@@ -114,13 +105,7 @@ def test_risk_names_the_shards_of_a_careless_redis(
 
 def test_each_wrong_address_is_a_line_at_start(tmp_path: Path, split: Settings) -> None:
     check_redis_addresses(split)
-    guard = Guard()
-    options = {"cluster-enabled": "yes", "cluster-port": str(free_port())}
-    node = EmbeddedValkey(tmp_path / "node", guard=guard, tcp=True, options=options)
-    node.start()
-    with pytest.raises(ConfigError) as caught:
+    with running_valkey(tmp_path / "node", cluster=True) as node, pytest.raises(ConfigError) as caught:
         check_redis_addresses(replace(split, redis_shard_urls=(split.redis_url, node.url())))
-    node.stop()
-    guard.close()
     (line,) = caught.value.problems
     assert line.startswith("REDIS_SHARD_URLS (address 2) names a node of a Redis cluster.")

@@ -72,12 +72,10 @@ class RedisCluster:
         """Returns a primary that does not have the slot of this key."""
         return next(node for node in self.primaries() if not _has(node, key))
 
-    def kill_node_of(self, key: str) -> EmbeddedValkey:
-        """Kills the node of this key and returns it once its replica has taken its place."""
-        dead = self.node_of(key)
-        dead.kill()
+    def kill_node_of(self, key: str) -> None:
+        """Kills the node of this key, and returns once its replica has taken its place."""
+        self.node_of(key).kill()
         wait_until(lambda: any(_has(node, key) for node in self.primaries()), PATIENCE, "the replica", every=0.05)
-        return dead
 
     def move_slot(self, key: str) -> EmbeddedValkey:
         """Moves the slot of this key to another primary at once, and returns that one."""

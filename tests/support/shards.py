@@ -105,9 +105,8 @@ class ShardedStores(EmbeddedStores):
 @contextmanager
 def connected_shards(env: Mapping[str, str]) -> Iterator[Shards]:
     """Connects to the Redis of each shard, as a process with these settings does."""
-    clients = connect_shards(Settings.from_env(env))
+    shards = Shards(connect_shards(Settings.from_env(env)))
     try:
-        yield Shards(clients)
+        yield shards
     finally:
-        for client in set(clients):
-            client.close()
+        shards.close()

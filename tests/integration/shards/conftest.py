@@ -11,16 +11,12 @@ from redis.retry import Retry
 from sqlalchemy import Engine, text
 
 from app.config import Settings
-from app.store.engine import create_engine, writing
+from app.store.engine import writing
 from tests.integration.shards.two_shards import TwoShards
+from tests.support.process_engine import engine
 from tests.support.processes import SECRET_KEY, base_env
 
-
-@pytest.fixture
-def engine(settings: Settings) -> Iterator[Engine]:
-    made = create_engine(settings)
-    yield made
-    made.dispose()
+__all__ = ["engine"]
 
 
 @pytest.fixture
