@@ -46,7 +46,7 @@ def shared_cluster(outside: Outside, tmp_path_factory: pytest.TempPathFactory) -
         yield cluster
 
 
-def test_slot_moves_at_once(cluster: ClusterOnCluster, chat: Chat, rng: random.Random) -> None:
+def test_chat_goes_on_after_the_slot_moved_at_once(cluster: ClusterOnCluster, chat: Chat, rng: random.Random) -> None:
     with chat(reads=False) as crowd:
         crowd.wait_acks(rng.randint(2, 4))
         cluster.nodes.move_slot(LOG)
@@ -54,7 +54,9 @@ def test_slot_moves_at_once(cluster: ClusterOnCluster, chat: Chat, rng: random.R
         crowd.wait_acks(2)
 
 
-def test_slot_moves_key_by_key(cluster: ClusterOnCluster, chat: Chat, rng: random.Random) -> None:
+def test_chat_goes_on_after_the_slot_moved_key_by_key(
+    cluster: ClusterOnCluster, chat: Chat, rng: random.Random
+) -> None:
     with chat(reads=False) as crowd:
         crowd.wait_acks(rng.randint(2, 4))
         target = cluster.nodes.begin_to_move(LOG)
@@ -64,7 +66,7 @@ def test_slot_moves_key_by_key(cluster: ClusterOnCluster, chat: Chat, rng: rando
         crowd.wait_acks(2)
 
 
-def test_node_of_the_log_dies(cluster: ClusterOnCluster, chat: Chat, rng: random.Random) -> None:
+def test_chat_goes_on_after_the_node_of_the_log_died(cluster: ClusterOnCluster, chat: Chat, rng: random.Random) -> None:
     with chat(reads=False) as crowd:
         crowd.wait_acks(rng.randint(2, 4))
         cluster.nodes.kill_node_of(LOG)

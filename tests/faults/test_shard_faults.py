@@ -43,8 +43,8 @@ def choose(by_shard: ByShard, rng: random.Random) -> int:
 
 @contextmanager
 def others_go_on(crowd: Crowd, by_shard: ByShard, lost: int) -> Iterator[None]:
-    """Within the block, one shard is away. Expects acks in all conversations of the others, also after all sessions
-    have joined anew, and that none of these conversations is refused anything.
+    """Takes a shard away in the block. Then expects acks in all conversations of the others, also after all sessions
+    have joined again. ``assert_no_other_is_overloaded`` judges the refusals once the shard is back.
     """
     by_shard.begin()
     began = time.monotonic()
@@ -87,12 +87,14 @@ def join_first_time(crowd: Crowd) -> None:
 
 
 def assert_no_other_is_overloaded(by_shard: ByShard, lost: int) -> None:
-    """Members who are removed during the run are refused with ``not_found``."""
+    """Expects that no act in another shard was refused as ``overloaded`` while the shard was away. Acts of members who
+    were removed during the run are refused with ``not_found``, and so do not count.
+    """
     elsewhere = [shard for shard, code in by_shard.refusals() if shard != lost and code == "overloaded"]
     assert not elsewhere, f"the shards of acts that were refused while shard {lost} was away: {elsewhere}"
 
 
-def test_shard_killed_and_restarted_with_its_file(
+def test_killed_shard_stops_no_other_and_loses_nothing(
     cluster: Cluster, chat: Chat, rng: random.Random, by_shard: ByShard
 ) -> None:
     with chat(watch=by_shard.add) as crowd:
@@ -107,7 +109,9 @@ def test_shard_killed_and_restarted_with_its_file(
 
 
 @pytest.mark.scale
-def test_shard_killed_and_restarted_empty(cluster: Cluster, chat: Chat, rng: random.Random, by_shard: ByShard) -> None:
+def test_shard_that_restarts_empty_gives_a_resync_and_stops_no_other(
+    cluster: Cluster, chat: Chat, rng: random.Random, by_shard: ByShard
+) -> None:
     """Its epoch ends, and every session gets a ``resync``."""
     with chat(reads=False, watch=by_shard.add) as crowd:
         crowd.wait_acks(rng.randint(2, 4))
@@ -128,7 +132,9 @@ def test_shard_killed_and_restarted_empty(cluster: Cluster, chat: Chat, rng: ran
 
 
 @pytest.mark.scale
-def test_shard_hangs(cluster: Cluster, chat: Chat, rng: random.Random, by_shard: ByShard, long_form: bool) -> None:
+def test_shard_that_hangs_stops_no_other(
+    cluster: Cluster, chat: Chat, rng: random.Random, by_shard: ByShard, long_form: bool
+) -> None:
     """Its Redis is frozen: nothing answers, and no connection breaks."""
     with chat(watch=by_shard.add) as crowd:
         crowd.wait_acks(rng.randint(2, 4))
@@ -145,7 +151,7 @@ def test_shard_hangs(cluster: Cluster, chat: Chat, rng: random.Random, by_shard:
 
 
 @pytest.mark.scale
-def test_first_shard_killed_and_restarted(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
+def test_chat_goes_on_when_the_killed_first_shard_is_back(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
     """With it, everything that exists once is away, and the broker of Celery."""
     with chat() as crowd:
         crowd.wait_acks(rng.randint(2, 4))

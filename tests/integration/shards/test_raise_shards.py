@@ -95,7 +95,7 @@ def refused(one: Installation, line: str, number: int = 2) -> None:
 
 
 @pytest.mark.parametrize("shard", [0, 1])
-def test_a_gateway_that_is_alive_refuses(one: Installation, shard: int) -> None:
+def test_number_is_not_raised_while_a_gateway_is_alive(one: Installation, shard: int) -> None:
     seconds, _ = one.client.time()
     one.client.zadd(ShardKeys(shard).gateways, {"r-gateway": (seconds - 5) * 1000})
     refused(one, f"A web process uses shard {shard}. Stop all web processes, then try again.")
@@ -103,19 +103,19 @@ def test_a_gateway_that_is_alive_refuses(one: Installation, shard: int) -> None:
     assert one.raise_to(2) == 1
 
 
-def test_a_drain_refuses(one: Installation) -> None:
+def test_number_is_not_raised_while_a_drain_runs(one: Installation) -> None:
     one.client.set(keys.FIRST.lease, "token")
     refused(one, "A drain of shard 0 is running. Stop all workers, then try again.")
 
 
-def test_a_worker_refuses(one: Installation) -> None:
+def test_number_is_not_raised_while_a_worker_runs(one: Installation) -> None:
     heartbeat(one.client, "worker")
     with pytest.raises(StillRunningError, match=r"^A worker was running \d s ago\. Stop all workers"):
         one.raise_to(2)
     assert one.number == 1
 
 
-def test_records_in_the_log_refuse(one: Installation) -> None:
+def test_number_is_not_raised_while_records_wait(one: Installation) -> None:
     one.client.xadd(keys.FIRST.log, {"e": "1"})
     refused(
         one,
@@ -124,14 +124,14 @@ def test_records_in_the_log_refuse(one: Installation) -> None:
     )
 
 
-def test_a_redis_that_does_not_answer_refuses(one: Installation, away: redis.Redis) -> None:
+def test_number_is_not_raised_while_a_redis_does_not_answer(one: Installation, away: redis.Redis) -> None:
     with pytest.raises(CannotRaiseError, match=r"^The Redis of shard 1 does not answer \(redis://of-1\)\.$"):
         one.raise_to(2, [one.client, away])
     assert (one.number, keys_of(one, 1)) == (1, set())
 
 
 @pytest.mark.parametrize("value", [None, "999:0"])
-def test_a_redis_without_the_data_of_an_old_shard_refuses(one: Installation, value: str | None) -> None:
+def test_number_is_not_raised_without_the_data_of_an_old_shard(one: Installation, value: str | None) -> None:
     """REDIS_SHARD_URLS has moved the shard, so its log is somewhere else."""
     one.client.delete(keys.FIRST.epoch)
     if value is not None:
@@ -235,7 +235,9 @@ def test_a_new_installation_only_gets_the_number(engine: Engine, redis_client: r
 # --- repeating it
 
 
-def test_killed_before_the_number_changes_it_is_repeated(one: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_that_was_killed_before_the_number_changed_is_repeated(
+    one: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
     one.open_stream(one.groups[0], "text")
     one.open_stream(one.groups[1], "text")
     before = {name: one.client.dump(name) for name in one.client.scan_iter()}
@@ -257,7 +259,7 @@ def test_killed_before_the_number_changes_it_is_repeated(one: Installation, monk
     assert {epoch.number for shard in one.shards(4) if (epoch := read_epoch(shard))} == {one.epoch}
 
 
-def test_killed_after_the_number_changed_it_deletes_moved_streams_when_repeated(
+def test_command_that_was_killed_after_the_number_changed_deletes_moved_streams_when_repeated(
     one: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     moves = next(group for group in one.groups if group % 2)
