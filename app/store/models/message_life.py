@@ -84,14 +84,15 @@ class Star(Base):
 
 class ShadowChange(Base):
     """A change of a message that other members see as well, by a user with a shadow suspension. Only that user sees the
-    change, and only while the suspension lasts. ``kind`` and ``body`` are those of the record.
+    change, and only while the suspension lasts. ``kind`` and ``body`` are those of the record. The key has the
+    conversation, because two shards may give the same version to two acts of the user.
     """
 
     __tablename__ = "shadow_changes"
 
     user_id: Mapped[int] = mapped_column(primary_key=True)
     version: Mapped[int] = mapped_column(primary_key=True)
-    conversation_id: Mapped[int]
+    conversation_id: Mapped[int] = mapped_column(primary_key=True)
     seq: Mapped[int]
     message_id: Mapped[uuid.UUID] = mapped_column(Uuid)
     kind: Mapped[int] = mapped_column(SmallInteger)

@@ -13,7 +13,7 @@ import redis
 from sqlalchemy import Engine
 
 from app.config import Settings
-from app.core.kinds import Kind
+from app.core.kinds import SHADOWS, Kind
 from app.core.part import WHOLE, Part
 from app.core.records import Record, pack
 from app.dead_letter_commands import _build_retry
@@ -29,7 +29,7 @@ from app.store.engine import autocommit, create_engine, reading, writing
 from app.store.epochs import StaleEpochError, check_epoch, greatest_version, next_epoch
 from app.store.log_switches import PUSHING
 from tasks import persist_messages
-from tests.factories.store import new_message
+from tests.factories.store import add_users, new_message
 from tests.integration.drain.log_and_store import LogAndStore
 from tests.integration.drain.two_shards import PARTS, pair_of, wait_for_lock
 
@@ -151,6 +151,23 @@ def test_row_that_is_added_while_a_switch_is_turned_has_it(fresh: Engine, settin
         turning.result(30)
     assert switches(fresh) == [(1, True, False), (2, True, False)]
     other.dispose()
+
+
+def test_acts_of_a_shadowed_user_in_two_shards_with_one_version_are_both_stored(logs: list[LogAndStore]) -> None:
+    [shadowed] = add_users(logs[0].engine, 1)
+    conversations = []
+    for log in logs:
+        conversation, ann, _ = pair_of(log)
+        [(id_, (_, seq, _, _))] = log.send(conversation, ann, "there")
+        assert log.drain().run()
+        act = Record(
+            SHADOWS[Kind.REACTED], conversation, seq, 7_000_000, 1, shadowed, id_, '"emoji":"👍","on":true', "", ""
+        )
+        store_of(log).store(log.epoch, [act])
+        store_of(log).store(log.epoch, [act])
+        conversations.append(conversation)
+    stored = "SELECT conversation_id FROM shadow_changes WHERE user_id = :user ORDER BY 1"
+    assert logs[0].query(stored, user=shadowed) == [(conversation,) for conversation in sorted(conversations)]
 
 
 @pytest.mark.parametrize("kind", [Kind.MESSAGE, Kind.REACTED])
