@@ -38,6 +38,14 @@ class StoredRequest(Struct, frozen=True):
     waiting: bool = True
 
 
+class RequestedGroup(NamedTuple):
+    """The group of a request, and the role of its sender there; None if the sender is not a member any more."""
+
+    name: str
+    member_count: int
+    role: str | None
+
+
 # A user has left by themselves if they wrote the message with which their membership ended.
 _DECIDE = HotStatement(f"""
     SELECT u.id, EXISTS (SELECT FROM blocks WHERE user_id = u.id AND blocked_id = :adder),
@@ -90,6 +98,11 @@ _CHANGED = HotStatement(f"""
     WHERE r.user_id = :user_id AND greatest(r.created_at, r.answered_at, b.created_at) > :since
       AND coalesce(b.created_at > r.created_at, true) AND {_SHOWN}
     ORDER BY r.created_at DESC, r.conversation_id LIMIT {MAX_WAITING}
+""")
+_GROUP = HotStatement("""
+    SELECT coalesce(c.name, ''), c.member_count, m.role FROM conversations AS c
+    LEFT JOIN members AS m ON m.conversation_id = c.id AND m.user_id = :from_id AND m.left_seq IS NULL
+    WHERE c.id = :id
 """)
 _FOLLOWED = HotStatement("""
     SELECT 1 FROM requests AS r
@@ -148,6 +161,11 @@ def unanswered_of(conn: Connection, user_id: int, from_id: int) -> list[StoredRe
 def changed_since(conn: Connection, user_id: int, since_ms: int) -> list[StoredRequest]:
     """Returns the user's requests that were made or answered since then, or whose sender the user has blocked since."""
     return structs(StoredRequest, _CHANGED.rows(conn, user_id=user_id, since=moment(since_ms)))
+
+
+def group_of(conn: Connection, request: StoredRequest) -> RequestedGroup:
+    row = _GROUP.row(conn, id=request.conversation_id, from_id=request.from_id)
+    return RequestedGroup(*row) if row else RequestedGroup("", 0, None)
 
 
 def senders(conn: Connection, requests: Sequence[StoredRequest]) -> dict[int, StoredUser]:

@@ -1,6 +1,7 @@
 """Requests that wait for a user's answer: as a list, as live events, and as the events of sessions that resume.
 
-An announcement that is lost does no lasting harm: sessions get the present state when they resume.
+An announcement that is lost does no lasting harm: sessions get the present state when they resume. A group whose shard
+is away is shown as Postgres has it, because its requests must not keep a session of all shards from resuming.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from redis import Redis
 from sqlalchemy import Engine
 
 from app.core.accounts import UserView
-from app.core.errors import NotFound, ParleyError
+from app.core.errors import NotFound, Overloaded, ParleyError
 from app.core.events import Event, request_event
 from app.core.request_answers import GroupRequest, RequestNow
 from app.core.times import rfc3339
@@ -25,11 +26,13 @@ from app.redis_calls import redis_errors_as_overloaded
 from app.services.reading.conversation_cache import ConversationCache
 from app.services.reading.user_json import view_of
 from app.store import admissions
-from app.store.admissions import StoredRequest
+from app.store.admissions import RequestedGroup, StoredRequest
 from app.store.engine import reading
 from app.store.sql import COMMIT_MARGIN_MS
 
 log = logging.getLogger(__name__)
+
+ADDERS = ("owner", "admin")
 
 
 class WaitingRequests:
@@ -44,7 +47,7 @@ class WaitingRequests:
         """Returns the requests that wait for the user's answer, newest first."""
         with reading(self._engine) as connection:
             found = admissions.waiting(connection, user_id)
-        return self._views([request for request in found if self.may_still_add(request)])
+        return self._views([request for request in found if self._still_waits(request)])
 
     def events_since(self, user_id: int, version: int) -> Sequence[Event]:
         """Returns ``request_updated`` for each request that was made or answered after this version of the stream, or
@@ -52,7 +55,7 @@ class WaitingRequests:
         """
         with reading(self._engine) as connection:
             changed = admissions.changed_since(connection, user_id, version // 1000 - COMMIT_MARGIN_MS)
-        still = [request for request in changed if request.waiting and self.may_still_add(request)]
+        still = [request for request in changed if request.waiting and self._still_waits(request)]
         there = {view.conversation_id: view for view in self._views(still)}
         shown = [there.get(request.conversation_id, request.conversation_id) for request in reversed(changed)]
         return [request_event(_ended(one) if isinstance(one, int) else _begun(one)) for one in shown]
@@ -78,7 +81,14 @@ class WaitingRequests:
     def may_still_add(self, request: StoredRequest) -> bool:
         if request.kind == "direct":
             return True
-        return self._conversations.role_of(request.conversation_id, request.from_id) in ("owner", "admin")
+        return self._conversations.role_of(request.conversation_id, request.from_id) in ADDERS
+
+    def _still_waits(self, request: StoredRequest) -> bool:
+        """Returns the same as ``may_still_add``, from Postgres if the shard is away."""
+        try:
+            return self.may_still_add(request)
+        except Overloaded:
+            return self._stored_group(request).role in ADDERS
 
     def _views(self, requests: Sequence[StoredRequest]) -> list[GroupRequest]:
         """Leaves out requests of senders who no longer exist."""
@@ -95,12 +105,24 @@ class WaitingRequests:
     def _view(self, request: StoredRequest, sender: UserView) -> GroupRequest:
         if request.kind == "direct":
             return _request_view(request, sender, sender.display_name, 2)
-        self._conversations.hydrate(request.conversation_id)
+        try:
+            name, member_count = self._group_now(request.conversation_id)
+        except Overloaded:
+            stored = self._stored_group(request)
+            name, member_count = stored.name, stored.member_count
+        return _request_view(request, sender, name, member_count)
+
+    def _group_now(self, conversation_id: int) -> tuple[str, int]:
+        self._conversations.hydrate(conversation_id)
         with redis_errors_as_overloaded():
-            now = group_now(self._shards.of(request.conversation_id), request.conversation_id)
+            now = group_now(self._shards.of(conversation_id), conversation_id)
         if now is None:
             raise NotFound
-        return _request_view(request, sender, now.info.get("name", ""), now.member_count)
+        return now.info.get("name", ""), now.member_count
+
+    def _stored_group(self, request: StoredRequest) -> RequestedGroup:
+        with reading(self._engine) as connection:
+            return admissions.group_of(connection, request)
 
 
 def _request_view(request: StoredRequest, sender: UserView, name: str, member_count: int) -> GroupRequest:

@@ -19,6 +19,7 @@ from app.message_log.epoch import Epoch, begin_epoch
 from app.message_log.reader import LogReader
 from app.message_log.shards import Shard, Shards
 from app.services.drain.store_log import Drain
+from app.services.reading.conversation_cache import ConversationCache
 from app.services.reading.conversations import ConversationReader
 from app.services.reading.direct_cache import DirectCache
 from app.services.reading.fetch_unread import UnreadFetcher
@@ -26,6 +27,7 @@ from app.services.reading.find_message import MessageFinder
 from app.services.reading.message_queries import MessageQueries
 from app.services.reading.replay_plan import ReplayPlan
 from app.services.reading.resume import Replay
+from app.services.reading.waiting_requests import WaitingRequests
 from app.store.conversations import load_state
 from app.store.engine import reading, writing
 from app.store.epochs import next_epoch
@@ -44,7 +46,6 @@ class TwoShards:
         self.shards = Shards([client, client])
         self.epoch = begin_epoch(self.shards[0], lambda: next_epoch(engine)).number
         client.set(self.shards[1].keys.epoch, f"{self.epoch}:0")
-        self.run("ALTER TABLE log_state DROP CONSTRAINT IF EXISTS ck_log_state_one_row")
         row = "INSERT INTO log_state (id, epoch) VALUES (2, :epoch) ON CONFLICT (id) DO UPDATE SET epoch = :epoch"
         self.run(row, epoch=self.epoch)
         client.set(self.shards[0].keys.version, int(time.time() + 3600) * 1_000_000)
@@ -115,6 +116,11 @@ class TwoShards:
         operation = Operation(Kind.GROUP_CHANGED, group, owner, [what, *details], body, "", id_)
         return self._do(self._changes, operation)
 
+    def ask(self, group: int, sender: int, user: int) -> None:
+        """The sender asks the user to join the group."""
+        columns = "requests (user_id, conversation_id, from_id)"
+        self.run(f"INSERT INTO {columns} VALUES (:u, :c, :f)", u=user, c=group, f=sender)
+
     def _do(self, scripts: list[Append], operation: Operation) -> int:
         number = self.shards.of(operation.conversation_id).part.number
         ((decided, _, version, _),) = scripts[number]([operation])
@@ -157,6 +163,12 @@ class TwoShards:
 
     def finder(self, shards: Shards | None = None) -> MessageFinder:
         return MessageFinder(engine=self.engine, shards=shards or self.shards, directs=DirectCache())
+
+    def requests(self, shards: Shards | None = None) -> WaitingRequests:
+        stores: dict[str, Any] = {"engine": self.engine, "shards": shards or self.shards}
+        options: dict[str, Any] = {"run_blocking": lambda act: act(), "present_epoch": lambda _: self.epoch}
+        cache = ConversationCache(**stores, directs=DirectCache(), **options)
+        return WaitingRequests(**stores, redis=self.client, conversations=cache)
 
     def queries(self) -> MessageQueries:
         stores: dict[str, Any] = {"engine": self.engine, "shards": self.shards, "directs": DirectCache()}
