@@ -22,6 +22,7 @@ if str(Path(__file__).parent) not in sys.path:
     sys.path.append(str(Path(__file__).parent))
 
 from app.logs import logging_config
+from app.web_refusal import let_workers_refuse
 
 # The platform sets the port; 8000 is gunicorn's own default.
 # `make run` sets HOST=127.0.0.1. On a platform the router reaches the process by an address of the machine.
@@ -94,7 +95,10 @@ OPEN_FILES = 65_536
 
 
 def on_starting(server: Any) -> None:
-    """Raises the limit of open files: the usual 1,024 (macOS: 256) is less than a gateway needs for its sockets."""
+    """Raises the limit of open files: the usual 1,024 (macOS: 256) is less than a gateway needs for its sockets. Also
+    prepares for workers that refuse to start.
+    """
+    let_workers_refuse(server)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
     if soft < wanted:
@@ -122,16 +126,16 @@ def post_worker_init(worker: Any) -> None:
     import gevent  # noqa: PLC0415 - after patching
 
     from app.applications import containers  # noqa: PLC0415
-    from app.config import CONFIG_EXIT_STATUS, ConfigError  # noqa: PLC0415
+    from app.config import ConfigError  # noqa: PLC0415
     from app.redis_check import check_redis_addresses  # noqa: PLC0415
     from app.shard_check import AGAIN_SECONDS, check_shard_count  # noqa: PLC0415
+    from app.web_refusal import refuse_to_start  # noqa: PLC0415
 
     def passes(check: Any, settings: Any) -> Any:
         try:
             return check(settings)
         except ConfigError as error:
-            print(error.report(), file=sys.stderr, flush=True)
-            os._exit(CONFIG_EXIT_STATUS)  # as wsgi.py does: gunicorn then stops instead of starting another worker
+            refuse_to_start(error)
 
     def check_shards_again(settings: Any) -> None:
         """Postgres may have been away, or the number of shards was being raised when this gateway started."""

@@ -103,6 +103,13 @@ def test_gunicorn_stops_at_the_boot_error_status():
     assert Arbiter.WORKER_BOOT_ERROR == 3
 
 
+def test_gunicorn_reaps_workers_while_it_stops():
+    assert list(inspect.signature(Arbiter.stop).parameters) == ["self", "graceful"]
+    assert "self.stop()" in inspect.getsource(Arbiter.halt)
+    assert "self.reap_workers()" in inspect.getsource(Arbiter.stop)
+    assert "raise HaltServer(reason, self.WORKER_BOOT_ERROR)" in inspect.getsource(Arbiter.reap_workers)
+
+
 # --- redis-py
 
 

@@ -43,7 +43,7 @@ def test_installation_with_conversations_has_one_shard(new: Engine, settings: Se
 
 @pytest.mark.parametrize("database", ["nowhere", "unmigrated"])
 def test_number_that_cannot_be_read_is_no_problem_yet(
-    settings: Settings, stores: EmbeddedStores, empty_database_url: str, database: str
+    settings: Settings, empty_database_url: str, database: str
 ) -> None:
     url = "postgresql+psycopg://127.0.0.1:1/x" if database == "nowhere" else empty_database_url
     assert not check_shard_count(replace(settings, database_url=url))
@@ -58,11 +58,12 @@ def test_web_worker_and_beat_refuse_another_number(
         work_dir / "refused",
         database_url=settings.database_url,
         redis_url=settings.redis_url,
-        env={"SHARDS": "8"},
+        env={"SHARDS": "8", "WEB_CONCURRENCY": "3"},
     )
     for child in stack.children:
         child.start()
     for child in stack.children:
         assert (child.name, child.wait(PATIENCE)) == (child.name, CONFIG_EXIT_STATUS), child.log()
-        assert "parley: SHARDS is 8, but this installation has 4 shards. Set SHARDS=4, or" in child.log()
+        line = "parley: SHARDS is 8, but this installation has 4 shards. Set SHARDS=4, or"
+        assert child.log().count(line) == 1, child.log()
         assert "Traceback" not in child.log()
