@@ -73,8 +73,10 @@ class Writer:
 
 @pytest.fixture
 def engines(settings: Settings) -> Iterator[list[Engine]]:
-    """One for each drain: a drain keeps in mind by its engine what it has seen."""
-    made = [create_engine(settings) for _ in PARTS]
+    """One for each drain: a drain keeps in mind by its engine what it has seen. Drains wait longer for Postgres than
+    web processes do.
+    """
+    made = [create_engine(settings, timeout_seconds=PATIENCE) for _ in PARTS]
     yield made
     for engine in made:
         engine.dispose()
@@ -102,8 +104,8 @@ def all_storing(writers: list[Writer]) -> Iterator[None]:
             store_some(writers)
         finally:
             stopped.set()
-        for one in storing:
-            one.result(PATIENCE)
+            for one in storing:
+                one.result(PATIENCE)  # an error of a writer says more than that of somebody who waits for it
 
 
 def store_some(writers: list[Writer]) -> None:
