@@ -115,6 +115,8 @@ def environment(kind: str, port: int, stack: Stack) -> dict[str, str]:
     env |= {"SECRET_KEY": "bench-bench-bench-bench-bench-bench", "VAPID_PRIVATE_KEY": base64url(os.urandom(32))}
     if kind == "fcm":
         env |= {"FCM_CREDENTIALS": service_account(port), "FCM_BASE_URL": f"http://127.0.0.1:{port}"}
+        # google-auth looks up the regions of the account at an address without an option: keep it on this machine.
+        env |= {"HTTPS_PROXY": "http://127.0.0.1:1", "NO_PROXY": "127.0.0.1,localhost"}
     return env
 
 

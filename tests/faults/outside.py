@@ -23,8 +23,7 @@ class Outside:
 
     def settings(self) -> dict[str, str]:
         return {
-            "FCM_CREDENTIALS": self.fcm.service_account(),
-            "FCM_BASE_URL": self.fcm.base_url,
+            **self.fcm.settings(),
             "PUSH_SPACING_SECONDS": "1",
             "CLOUDINARY_URL": self.storage.url,
             "MEDIA_LEASE_SECONDS": str(MEDIA_LEASE_SECONDS),
