@@ -64,6 +64,7 @@ class Talker:
         self._note = note
         self.notes = Notes(account.user_id, self.note)
         self._wire: Wire | None = None
+        self._url = ""
         self._back_at = self._fetched_at = 0.0
         self._number = 0
         self._wake = asyncio.Event()
@@ -105,7 +106,7 @@ class Talker:
         [transport] = self.random.choices(list(SHARES), list(SHARES.values()))
         self._joined = False
         async with WIRES[transport](url, self.account.access_token, self.cursor) as wire:
-            self._wire = wire
+            self._wire, self._url = wire, url
             self._asked.clear()
             self.note("connected", url=url, transport=transport, cursor=self.cursor)
             writer = asyncio.ensure_future(self._write())
@@ -167,6 +168,11 @@ class Talker:
     async def _send_changes(self, after: float) -> None:
         for ref, change in [*self.changes.due(after), *self.streams.due(after)]:
             await self._command(change.command, change.data, ref)
+
+    def on_websocket(self, url: str) -> bool:
+        """Returns whether the talker has joined there by WebSocket."""
+        wire = self._wire
+        return self._joined and wire is not None and not wire.over_rest and self._url == url
 
     @property
     def waits(self) -> bool:
