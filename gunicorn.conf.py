@@ -117,6 +117,12 @@ def when_ready(server: Any) -> None:
                 listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, PEER_TIMEOUT_MS)
 
 
+def pre_fork(_server: Any, _worker: Any) -> None:
+    """Keeps the arbiter's pages shared with its workers: a collection in a worker would write to every object."""
+    gc.collect()
+    gc.freeze()
+
+
 def post_worker_init(worker: Any) -> None:
     """Starts the gateways, and a greenlet that closes their sessions as soon as the worker must stop.
 

@@ -5,6 +5,7 @@ Nothing here imports Flask: a worker serves no requests.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging.config
 import os
@@ -33,7 +34,7 @@ celery_app.conf.imports = (
     "tasks.imports",
     "tasks.mail",
 )
-celery_app.steps["worker"].add("tasks.log_watcher:LogWatcher")
+celery_app.steps["worker"].update(("tasks.log_watcher:LogWatcher", "tasks.pool_growth:PoolGrowth"))
 shutdown.install()
 
 
@@ -124,9 +125,12 @@ def _share_memory_with_children(**_: Any) -> None:
     """Keeps the pages of all that is loaded so far shared by the pool processes: a collection in one of them would
     write to every object.
     """
-    from sqlalchemy.orm import configure_mappers  # noqa: PLC0415 - beat does not need it
+    from billiard.util import get_pdeathsig  # noqa: PLC0415 - beat does not need them
+    from sqlalchemy.orm import configure_mappers  # noqa: PLC0415
 
     configure_mappers()  # at the first query otherwise, in each of them
+    with contextlib.suppress(OSError):  # not on Linux
+        get_pdeathsig()  # loads the C parser that each of them needs at its start
     gc.collect()
     gc.freeze()
 

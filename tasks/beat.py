@@ -1,7 +1,18 @@
-"""The application of beat. It sends tasks by name and does not load them: that saves 58 MB, and 0.7 s at its start."""
+"""Beat: ``python -m tasks.beat``. It sends tasks by name and does not load them: that saves 58 MB, and 0.7 s at its start.
+
+Celery's own command line does the same, but loads a shell with an editor: 10 MiB.
+"""
 
 from __future__ import annotations
 
 from tasks import celery_app
 
 celery_app.conf.imports = ()
+
+
+def main() -> None:
+    celery_app.Beat(quiet=True).run()
+
+
+if __name__ == "__main__":
+    main()

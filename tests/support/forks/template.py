@@ -33,7 +33,6 @@ GATEWAY = (
 )
 # Celery and kombu import these when they need them.
 CELERY = (
-    "celery.__main__",
     "celery.app.amqp",
     "celery.app.control",
     "celery.app.events",
@@ -41,7 +40,6 @@ CELERY = (
     "celery.apps.beat",
     "celery.apps.worker",
     "celery.backends.base",
-    "celery.bin.celery",
     "celery.concurrency.prefork",
     "celery.events.receiver",
     "celery.fixups.django",
@@ -51,6 +49,7 @@ CELERY = (
     "celery.worker.loops",
     "celery.worker.strategy",
     "cffi.cparser",
+    "pycparser",
     "kombu.transport.redis",
     "sqlalchemy.dialects.postgresql.psycopg",
 )
@@ -139,7 +138,9 @@ def become(command: str | list[str], env: dict[str, str], output: str, errors: s
         sys.modules["gevent.hub"].reinit()
         unpatch()
     program, *arguments = words(command) if isinstance(command, str) else command
-    if program == "python":
+    if program == "python" and arguments[0] == "-m":
+        _run_module(*arguments[1:])
+    elif program == "python":
         _run_code(*arguments)
     else:
         _run_script(BIN / program, arguments)
@@ -149,6 +150,12 @@ def _run_script(path: Path, arguments: list[str]) -> None:
     sys.argv = [str(path), *arguments]
     sys.path[0] = str(BIN)
     runpy.run_path(str(path), run_name="__main__")
+
+
+def _run_module(name: str) -> None:
+    """Does what ``python -m`` does."""
+    sys.argv, sys.path[0] = [name], os.getcwd()
+    runpy.run_module(name, run_name="__main__", alter_sys=True)
 
 
 def _run_code(option: str, code: str) -> None:
