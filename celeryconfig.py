@@ -147,7 +147,8 @@ task_routes = {
 
 # --- Worker
 # Prefork, without gevent: a task may use the CPU or block in C without stopping others. The drain of each shard
-# occupies a process while messages arrive, so there must be more (``worker_concurrency`` above).
+# occupies a process while messages arrive, so there may be more (``worker_concurrency`` above),
+# of which tasks/pool_growth.py starts as many as are needed.
 worker_pool = "prefork"
 worker_prefetch_multiplier = 1
 # On a busy machine, a new process of the pool takes longer to start than the 4 s that Celery would give it.
