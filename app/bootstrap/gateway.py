@@ -27,6 +27,7 @@ from app.services.messaging.delivery_batcher import DeliveryBatcher
 from app.services.metrics.deployment_risks import log_risks
 from app.services.metrics.publish_metrics import EVERY_SECONDS as PUBLISH_EVERY_SECONDS
 from app.services.reading.resume import Replay
+from app.store.idle_pool import LOOK_SECONDS, close_idle_connections
 
 RECONCILE_SECONDS = 0.5
 # With the sweep of a second, a session ends within 5 s even if the publication of its end was lost.
@@ -181,6 +182,7 @@ class GatewayBuilder(ServicesBuilder):
         self._timers.add(REVOKED_EVERY_SECONDS, self._revoked.load)
         self._timers.add(REVOKED_EVERY_SECONDS, self._suspended.load)
         self._timers.add(REVOKED_EVERY_SECONDS, self._shadowed.load)
+        self._timers.add(LOOK_SECONDS, partial(close_idle_connections, self._engine))
         self._timers.add(1.0, self._sessions.check_all)
         self._timers.add(1.0, self._end_revoked)
         self._timers.add(1.0, self._rates.release_expired)

@@ -27,6 +27,7 @@ from sqlalchemy.pool import PoolProxiedConnection
 from app.config import Settings
 from app.core.errors import Overloaded
 from app.store.connections import POOL_SHARE, Connector, connect_args
+from app.store.idle_pool import IdlePool
 
 RV = TypeVar("RV")
 
@@ -85,6 +86,7 @@ def create_engine(settings: Settings, *, timeout_seconds: float | None = None, u
     seconds = settings.db_timeout_seconds if timeout_seconds is None else timeout_seconds
     engine = sqlalchemy_engine(
         url or settings.database_url,
+        poolclass=IdlePool,
         pool_size=settings.db_pool_size,
         max_overflow=0,
         pool_timeout=seconds * POOL_SHARE,

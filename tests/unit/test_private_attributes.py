@@ -29,6 +29,8 @@ import urllib3
 from billiard import active_children
 from celery import Celery
 from celery.beat import ScheduleEntry, Scheduler
+from celery.concurrency.base import BasePool
+from celery.worker import components
 from firebase_admin import _http_client, messaging
 from flask import Flask
 from flask_sock import Sock
@@ -44,6 +46,7 @@ from gunicorn.workers.base import Worker
 from gunicorn.workers.base_async import AsyncWorker
 from redis.commands.core import Script
 from requests.adapters import HTTPAdapter
+from sqlalchemy.pool import QueuePool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from werkzeug.sansio import multipart
 
@@ -214,6 +217,22 @@ def test_celery_beat_sorts_its_entries_anew():
     scheduler = Scheduler(Celery("test", set_as_current=False), schedule={}, lazy=True)
     assert scheduler.old_schedulers is None
     assert hasattr(ScheduleEntry(schedule=3.0, app=scheduler.app), "last_run_at")
+
+
+def test_celery_reads_the_size_of_the_pool_when_it_makes_it():
+    """tests/unit/test_pool_growth.py shows the effect."""
+    assert "procs = w.min_concurrency" in inspect.getsource(components.Pool.create)
+    assert "w.max_concurrency" in inspect.getsource(components.Consumer.create)
+    assert callable(BasePool.maintain_pool)
+
+
+def test_sqlalchemy_pool_returns_connections_to_a_stack():
+    pool = QueuePool(SimpleNamespace, pool_size=2, max_overflow=0, use_lifo=True)
+    assert (len(pool._pool.queue), pool._overflow) == (0, -2)
+    assert hasattr(pool._pool, "mutex")
+    assert pool._dec_overflow()
+    assert pool._overflow == -3
+    assert callable(QueuePool._do_return_conn)
 
 
 # --- Flask extensions
