@@ -28,6 +28,13 @@ ROOT = Path(__file__).parents[1]
 READY_SECONDS = 60.0
 # Seconds in which gateways close their sessions. Short, because no other gateway takes the reconnects in development.
 DRAIN_SECONDS = "3"
+# For one developer. A reader that waits for its pages itself saves three processes, and nothing subscribes.
+SMALL_POSTGRES = {
+    "shared_buffers": "32MB",
+    "wal_buffers": "1MB",
+    "io_method": "sync",
+    "max_logical_replication_workers": "0",
+}
 
 
 def main() -> int:
@@ -83,7 +90,9 @@ def _stores(port: int) -> EmbeddedStores:
     if given_redis:
         check_redis(given_redis)
     directory = Path(os.environ.get("PARLEY_DATA") or ROOT / ".data" / str(port))
-    return EmbeddedStores(directory, postgres=not given_postgres, valkey=not given_redis)
+    return EmbeddedStores(
+        directory, postgres=not given_postgres, valkey=not given_redis, postgres_options=SMALL_POSTGRES
+    )
 
 
 def _environment(port: int, stores: dict[str, str]) -> dict[str, str]:
