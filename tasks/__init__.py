@@ -10,6 +10,7 @@ import gc
 import logging.config
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from celery import Celery
@@ -50,17 +51,23 @@ setup_logging.connect(_one_logger_for_all, weak=False)
 
 def _check_settings(**_: Any) -> None:
     """Ends a worker at its start if it cannot be configured. Otherwise every task would fail."""
-    from app.bootstrap import build_container  # noqa: PLC0415 - beat does not need it
     from app.shard_check import check_shard_count  # noqa: PLC0415 - beat does not keep it in its memory
 
     try:
         settings = read_settings()
         check_redis_addresses(settings)
         check_shard_count(settings)
-        build_container(settings).close()
+        _check_in_child(lambda: _build_everything(settings))
     except ConfigError as error:
         print(error.report(), file=sys.stderr, flush=True)
         sys.exit(CONFIG_EXIT_STATUS)
+
+
+def _build_everything(settings: Settings) -> None:
+    """Raises ConfigError also for what only web processes need."""
+    from app.bootstrap import build_container  # noqa: PLC0415 - tasks need less
+
+    build_container(settings).close()
 
 
 worker_init.connect(_check_settings, weak=False)
@@ -70,35 +77,39 @@ def _check_beat(**_: Any) -> None:
     """Ends beat at its start if its broker cannot be one, or if the installation has another number of shards."""
     try:
         settings = read_settings()
-        _check_shards_in_child(settings)
+        _check_in_child(lambda: _check_shards(settings))
         check_redis_addresses(settings)
     except ConfigError as error:
         print(error.report(), file=sys.stderr, flush=True)
         sys.exit(CONFIG_EXIT_STATUS)
 
 
-def _check_shards_in_child(settings: Settings) -> None:
-    """Exits if the check in a child process fails, because beat would keep the driver of Postgres in its memory. Called
-    before beat has a thread.
+def _check_shards(settings: Settings) -> None:
+    from app.shard_check import check_shard_count  # noqa: PLC0415 - beat does not keep it in its memory
+
+    check_shard_count(settings)
+
+
+def _check_in_child(check: Callable[[], None]) -> None:
+    """Exits if the check fails in a child process, because this one would keep in its memory what the check imports.
+    Called before this process has a thread.
     """
     child = os.fork()
     if not child:
-        os._exit(_shards_status(settings))
+        os._exit(_status(check))
     _, status = os.waitpid(child, 0)
     if os.waitstatus_to_exitcode(status) == CONFIG_EXIT_STATUS:
         sys.exit(CONFIG_EXIT_STATUS)
 
 
-def _shards_status(settings: Settings) -> int:
+def _status(check: Callable[[], None]) -> int:
     """Returns the exit status of the check, whose line is printed."""
     try:
-        from app.shard_check import check_shard_count  # noqa: PLC0415 - see above
-
-        check_shard_count(settings)
+        check()
     except ConfigError as error:
         print(error.report(), file=sys.stderr, flush=True)
         return CONFIG_EXIT_STATUS
-    except BaseException:  # noqa: BLE001 - the child must not go on as a second beat
+    except BaseException:  # noqa: BLE001 - the child must not go on as a second server
         return 1
     return 0
 
@@ -125,10 +136,8 @@ def _share_memory_with_children(**_: Any) -> None:
     """Keeps the pages of all that is loaded so far shared by the pool processes: a collection in one of them would
     write to every object.
     """
-    from billiard.util import get_pdeathsig  # noqa: PLC0415 - beat does not need them
-    from sqlalchemy.orm import configure_mappers  # noqa: PLC0415
+    from billiard.util import get_pdeathsig  # noqa: PLC0415 - beat does not need it
 
-    configure_mappers()  # at the first query otherwise, in each of them
     with contextlib.suppress(OSError):  # not on Linux
         get_pdeathsig()  # loads the C parser that each of them needs at its start
     gc.collect()

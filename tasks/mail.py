@@ -9,16 +9,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.core.account_mails import email_was_changed, password_was_reset, second_factor_is_off, second_factor_is_on
 from app.core.errors import Overloaded
 from app.current_request import set_address
 from app.mail import Mailer, MailError, make_mailer
-from app.services.auth import change_email, reset_password
-from app.services.auth.send_notice import WriteNotice, send_notice
 from tasks import celery_app
 from tasks.worker_process import container
+
+if TYPE_CHECKING:
+    from app.services.auth.send_notice import WriteNotice
+
+# Their imports are in the tasks: signing in needs cryptography, which takes 5 MiB.
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +32,8 @@ RETRY_SECONDS = (5, 30, 120)
 def send_reset_links(
     self: Any, username: str | None, email: str | None, address: str, language: str | None = None
 ) -> None:
+    from app.services.auth import reset_password  # noqa: PLC0415
+
     set_address(address)  # of the request, for the audit
     _send(
         self,
@@ -45,6 +50,8 @@ def send_reset_links(
 
 @celery_app.task(bind=True, name="tasks.mail.send_verification")  # type: ignore[untyped-decorator]
 def send_verification(self: Any, user_id: int, email: str, language: str | None = None) -> None:
+    from app.services.auth import change_email  # noqa: PLC0415
+
     _send(
         self,
         lambda mailer: change_email.send_verification(
@@ -69,6 +76,8 @@ def send_email_notice(self: Any, user_id: int, old: str, language: str | None = 
 
 
 def _send_notice(task: Any, user_id: int, write: WriteNotice, language: str | None, *, to: str | None = None) -> None:
+    from app.services.auth.send_notice import send_notice  # noqa: PLC0415
+
     engine = container().engine
     _send(task, lambda mailer: send_notice(user_id, write, engine=engine, mailer=mailer, language=language, to=to))
 

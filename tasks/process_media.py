@@ -14,8 +14,6 @@ from redis.exceptions import RedisError
 
 from app.core.errors import Overloaded
 from app.redis_calls import EpochLostError
-from app.services.accounts import avatars
-from app.services.accounts.avatars import AvatarFetcher
 from app.services.media import announce_media, discard_media
 from app.services.media.media_stats import MediaStats
 from app.services.media.process_media import MediaWork
@@ -66,9 +64,11 @@ def _process(media_id: str) -> None:
 @celery_app.task(name="tasks.process_media.process_avatar")  # type: ignore[untyped-decorator]
 def process_avatar(avatar_id: str) -> None:
     """Leaves the avatar ``ready`` or ``failed``, or to the sweep."""
+    from app.services.accounts import process_avatar as avatars  # noqa: PLC0415 - with requests, 3 MiB
+
     shared = container()
     try:
-        fetcher = AvatarFetcher(redis=shared.redis, loopback=shared.settings.push_loopback)
+        fetcher = avatars.AvatarFetcher(redis=shared.redis, loopback=shared.settings.push_loopback)
         avatars.process_avatar(avatar_id, engine=shared.engine, fetch=fetcher.fetch)
     except (Overloaded, RedisError, SoftTimeLimitExceeded) as error:
         log.warning("avatar %s is left to the sweep: %s", avatar_id, type(error).__name__)

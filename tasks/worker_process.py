@@ -7,15 +7,15 @@ import socket
 from collections import Counter
 from functools import cache, partial
 
-from app.bootstrap import build_container
+from app.bootstrap import build_worker_container
 from app.bootstrap.before_send import make_before_send
 from app.config import Settings
-from app.container import Container
 from app.message_log.append import Append, AppendLimits
 from app.message_log.shards import Shard
 from app.services.messaging.before_send import BeforeSend
 from app.services.messaging.worker_changes import WorkerChanges
 from app.task_queue import wake_drain
+from app.worker_container import WorkerContainer
 from tasks.worker_name import worker_name
 
 NAME = worker_name(os.getppid())
@@ -27,8 +27,8 @@ def process_name(work: str = "worker") -> str:
 
 
 @cache
-def container() -> Container:
-    return build_container(Settings.from_env())
+def container() -> WorkerContainer:
+    return build_worker_container(Settings.from_env())
 
 
 @cache
@@ -38,17 +38,17 @@ def before_send() -> BeforeSend | None:
     return make_before_send(shared.settings, shared.engine, Counter(), lambda act: act()).edits
 
 
-def worker_changes(shared: Container) -> WorkerChanges:
+def worker_changes(shared: WorkerContainer) -> WorkerChanges:
     """Returns the way for tasks to write changes of messages and groups to the log."""
     return WorkerChanges(shared.shards, shared.engine, partial(_append, shared, "change"))
 
 
-def worker_appends(shared: Container) -> WorkerChanges:
+def worker_appends(shared: WorkerContainer) -> WorkerChanges:
     """Returns the way for tasks to send messages."""
     return WorkerChanges(shared.shards, shared.engine, partial(_append, shared, "append"))
 
 
-def _append(shared: Container, name: str, shard: Shard) -> Append:
+def _append(shared: WorkerContainer, name: str, shard: Shard) -> Append:
     settings = shared.settings
     return Append(
         shard,

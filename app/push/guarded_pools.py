@@ -1,4 +1,4 @@
-"""Posts to the servers of hosts through pools of kept connections, which are guarded as in guarded_session.py.
+"""Posts to the servers of hosts through pools of kept connections, which are guarded as in guarded_connections.py.
 
 It uses urllib3 directly, because requests needs more processor time per call.
 """
@@ -11,7 +11,7 @@ from urllib3 import BaseHTTPResponse, PoolManager, Timeout
 from urllib3.exceptions import HTTPError
 
 from app.push.endpoint import ForbiddenEndpointError
-from app.push.guarded_session import ANSWER_BYTES, Connect, Deadlines, guarded_connections, use_connections
+from app.push.guarded_connections import ANSWER_BYTES, Connect, Deadlines, guarded_connections, use_connections
 
 CONNECT_SECONDS = 5.0
 

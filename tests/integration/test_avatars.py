@@ -12,7 +12,8 @@ from sqlalchemy import Engine, func, select, update
 
 from app.core.avatars import MAX_AVATAR_BYTES, address_of, avatar_of
 from app.message_log import keys
-from app.services.accounts.avatars import AvatarFetcher, adopt_outside, process_avatar
+from app.services.accounts.avatars import adopt_outside
+from app.services.accounts.process_avatar import AvatarFetcher, process_avatar
 from app.store import avatars as store
 from app.store import users
 from app.store.engine import reading, writing
@@ -49,7 +50,7 @@ class Host:
 
 @pytest.fixture(autouse=True)
 def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.services.accounts.avatars.enqueue_user_news", lambda *_: None)
+    monkeypatch.setattr("app.services.accounts.process_avatar.enqueue_user_news", lambda *_: None)
 
 
 @pytest.fixture
