@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from app import config_checks
+from app.config_checks import GENERIC_PLANS
 from app.config_values import parse, parse_list, read_addresses
 from app.core.password_cost import MEMORY_KIB, PASSES
 from app.redis_addresses import address_problems
@@ -89,6 +90,7 @@ class Settings:
     db_pool_size: int = 5
     db_timeout_seconds: float = 5.0
     db_prepared_statements: bool = True  # off behind a pooler that does not support them (pgbouncer before 1.21)
+    db_plan_cache_mode: str = GENERIC_PLANS  # "auto" on Citus, which plans some statements only with their values
     shards: int = 1
     redis_shard_urls: tuple[str, ...] = field(default=(), repr=False)  # the Redis of each shard; if unset, redis_url
     redis_pool_size: int = 8

@@ -39,7 +39,10 @@ PROCESS_VARIABLES = frozenset(
 )
 RENAMED = {"BROKER_URL": "CELERY_BROKER_URL", "JWT_SECRET_KEY": "SECRET_KEY", "FLASK_SECRET_KEY": "SECRET_KEY"}
 
+# Postgres' own names (plan_cache_mode).
+GENERIC_PLANS = "force_generic_plan"
 CHOICES = {
+    "db_plan_cache_mode": (GENERIC_PLANS, "force_custom_plan", "auto"),
     "before_send_failure": ("allow", "reject"),
     "account_deletion": ("keep", "erase"),
     "presence_visible": ("everyone", "contacts", "nobody"),

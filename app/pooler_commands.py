@@ -22,11 +22,12 @@ def pooler_settings(workers: bool, remove: bool) -> None:
     """Changes the role only in this database. Safe to repeat."""
     container = current_container()
     seconds = WORKER_SECONDS if workers else container.settings.db_timeout_seconds
+    plans = container.settings.db_plan_cache_mode
     with writing(container.engine) as conn:
         if remove:
             drop_role_settings(conn)
         else:
-            give_role_settings(conn, seconds)
-    for name, value in session_settings(seconds).items():
+            give_role_settings(conn, seconds, plans)
+    for name, value in session_settings(seconds, plans).items():
         click.echo(f"{name} is removed" if remove else f"{name} = {value}")
     click.echo(RECONNECT)

@@ -18,6 +18,8 @@ from psycopg.abc import PQGen
 from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, text
 
+from app.config_checks import GENERIC_PLANS
+
 RV = TypeVar("RV")
 
 log = logging.getLogger("parley.store")
@@ -55,9 +57,9 @@ class Connector:
     Tries without the session settings if a pooler refuses them, and from then on leaves them out at once.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, plans: str = GENERIC_PLANS) -> None:
         self._answer_seconds = seconds * ANSWER_SHARE
-        self._options = " ".join(f"-c {name}={value}" for name, value in session_settings(seconds).items())
+        self._options = " ".join(f"-c {name}={value}" for name, value in session_settings(seconds, plans).items())
         self._refused = False
 
     def __call__(self, _dialect: Any, _record: Any, args: Any, kwargs: Any) -> BoundedConnection:
@@ -78,8 +80,10 @@ class Connector:
         return BoundedConnection.connect(*args, **kwargs)
 
 
-def session_settings(seconds: float) -> dict[str, str]:
-    """Returns the settings of a session by name, for calls that must end within ``seconds``. Times are in ms."""
+def session_settings(seconds: float, plans: str = GENERIC_PLANS) -> dict[str, str]:
+    """Returns the settings of a session by name, for calls that must end within ``seconds``. Times are in ms. ``plans``
+    is DB_PLAN_CACHE_MODE.
+    """
     return {
         "statement_timeout": str(int(seconds * STATEMENT_SHARE * 1000)),
         "lock_timeout": str(int(seconds * LOCK_SHARE * 1000)),
@@ -88,7 +92,7 @@ def session_settings(seconds: float) -> dict[str, str]:
         "idle_in_transaction_session_timeout": str(int(IDLE_SECONDS * 1000)),
         # The queries of app/store need the same plan for all values. A generic plan is made once per connection instead
         # of once per call (28 instead of 40 µs per message in the drain), and does not change when a table grows.
-        "plan_cache_mode": "force_generic_plan",
+        "plan_cache_mode": plans,
         # A plan that was made while a table was small must not scan it after it grew. Every query has an index.
         "enable_seqscan": "off",
         "jit": "off",
@@ -110,17 +114,17 @@ def connect_args(seconds: float, *, prepared: bool) -> dict[str, Any]:
     }
 
 
-def missing_settings(conn: Connection, seconds: float) -> list[str]:
+def missing_settings(conn: Connection, seconds: float, plans: str = GENERIC_PLANS) -> list[str]:
     """Returns the names of the session settings that this connection does not have."""
-    wanted = session_settings(seconds)
+    wanted = session_settings(seconds, plans)
     statement = text("SELECT name, setting FROM pg_settings WHERE name = ANY(CAST(:names AS text[]))")
     found = {row.name: row.setting for row in conn.execute(statement, {"names": list(wanted)})}
     return [name for name, value in wanted.items() if found.get(name) != value]
 
 
-def give_role_settings(conn: Connection, seconds: float) -> None:
+def give_role_settings(conn: Connection, seconds: float, plans: str = GENERIC_PLANS) -> None:
     """Stores the session settings as those of the connection's role in its database, for new sessions."""
-    for name, value in session_settings(seconds).items():
+    for name, value in session_settings(seconds, plans).items():
         _alter_role(conn, sql.SQL("SET {} TO {}").format(sql.Identifier(name), sql.Literal(value)))
 
 

@@ -99,7 +99,7 @@ def create_engine(settings: Settings, *, timeout_seconds: float | None = None, u
         skip_autocommit_rollback=True,
     )
     _AVAILABILITY[engine] = _Availability(seconds)
-    event.listen(engine, "do_connect", Connector(seconds))
+    event.listen(engine, "do_connect", Connector(seconds, settings.db_plan_cache_mode))
     event.listen(engine, "checkout", _check_alive)
     return engine
 

@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Engine, event, exc, text
 
 from app.config import Settings
 from app.core.errors import Overloaded
+from app.store.connections import missing_settings
 from app.store.engine import autocommit, create_engine, reading, writing
 from app.store.epochs import read_epoch
 from tests.support.processes import ROOT, base_env
@@ -89,6 +90,14 @@ def test_every_connection_has_timeouts(make_engine: MakeEngine) -> None:
     with reading(make_engine(db_timeout_seconds=2.0)) as conn:
         found = [conn.execute(text(f"SHOW {name}")).scalar() for name in names]
     assert found == ["800ms", "600ms", "force_generic_plan", "parley"]
+
+
+@pytest.mark.parametrize("mode", ["auto", "force_custom_plan"])
+def test_postgres_may_plan_with_the_values(make_engine: MakeEngine, settings: Settings, mode: str) -> None:
+    with reading(make_engine(db_plan_cache_mode=mode)) as conn:
+        assert conn.execute(text("SHOW plan_cache_mode")).scalar() == mode
+        assert missing_settings(conn, settings.db_timeout_seconds, mode) == []
+        assert missing_settings(conn, settings.db_timeout_seconds) == ["plan_cache_mode"]
 
 
 @pytest.mark.parametrize("prepared", [True, False])

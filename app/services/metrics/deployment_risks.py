@@ -28,7 +28,7 @@ CLOCK_SECONDS = 5.0  # a smaller difference harms nothing
 
 def find_risks(shards: Shards, engine: Engine, store_reads: StoreReads, *, settings: Settings) -> list[str]:
     """Returns one sentence per risk. A store that does not answer is not a risk but a failed check of /readyz."""
-    risks = [*_risks_of_servers(shards), *_clock_risks(engine), *_pooler_risks(engine, settings.db_timeout_seconds)]
+    risks = [*_risks_of_servers(shards), *_clock_risks(engine), *_pooler_risks(engine, settings)]
     risks += _replica_risks(store_reads)
     if settings.production and not settings.metrics_token:
         risks.append("METRICS_TOKEN is not set: everybody who reaches the server can read /metrics.")
@@ -80,10 +80,10 @@ def _clock_risks(engine: Engine) -> Iterator[str]:
         )
 
 
-def _pooler_risks(engine: Engine, seconds: float) -> Iterator[str]:
+def _pooler_risks(engine: Engine, settings: Settings) -> Iterator[str]:
     try:
         with reading(engine) as conn:
-            missing = missing_settings(conn, seconds)
+            missing = missing_settings(conn, settings.db_timeout_seconds, settings.db_plan_cache_mode)
     except ParleyError:
         return
     if missing:
