@@ -1,6 +1,7 @@
 """Commands for operators: ``flask --app wsgi admin grant <username>``, ``flask --app wsgi vapid``.
 ``audit`` is in audit_commands.py, ``clean-names`` in name_commands.py, ``dead-letters`` in dead_letter_commands.py,
-``keys`` in key_commands.py, ``partition-messages`` in partition_commands.py, ``pooler-settings`` in pooler_commands.py,
+``distribute-conversations`` in distribution_commands.py, ``keys`` in key_commands.py,
+``partition-messages`` in partition_commands.py, ``pooler-settings`` in pooler_commands.py,
 ``shards`` in shard_commands.py.
 """
 
@@ -14,6 +15,7 @@ from app.audit_commands import audit
 from app.cli_errors import errors_in_one_line
 from app.container import current_container
 from app.dead_letter_commands import dead_letters
+from app.distribution_commands import distribute_conversations
 from app.key_commands import keys
 from app.name_commands import clean_names
 from app.partition_commands import partition_messages
@@ -35,6 +37,7 @@ def install(app: Flask) -> None:
     app.cli.add_command(clean_names)
     app.cli.add_command(dead_letters)
     app.cli.add_command(keys)
+    app.cli.add_command(distribute_conversations)
     app.cli.add_command(partition_messages)
     app.cli.add_command(pooler_settings)
     app.cli.add_command(shards)

@@ -16,6 +16,7 @@ from app.store import media_uses
 from app.store.account_tokens import forget_tokens
 from app.store.admissions import delete_requests
 from app.store.blocks import unblock_all
+from app.store.distribution import among_own
 from app.store.drafts import delete_drafts_of
 from app.store.models import (
     AccountDeletion,
@@ -131,6 +132,7 @@ def conversations_from(conn: Connection, user_id: int, first: int) -> list[OwnCo
     columns = Member.conversation_id, Member.left_seq.is_(None), is_notes, Conversation.kind == "group", other
     own = select(*columns).join(Conversation, Conversation.id == Member.conversation_id)
     own = own.where(Member.user_id == user_id, Member.conversation_id >= first).order_by(Member.conversation_id)
+    own = own.where(*among_own(conn, user_id, Member.conversation_id, Conversation.id))
     return [OwnConversation(*row) for row in conn.execute(own)]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from msgspec import Struct
@@ -11,6 +11,7 @@ from sqlalchemy import (
     Boolean,
     ColumnElement,
     Connection,
+    Select,
     Text,
     and_,
     cast,
@@ -24,8 +25,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 
 from app.core.avatars import PREFIX
+from app.store.layout import is_distributed
 from app.store.models import Avatar, Conversation, User
-from app.store.sql import first, structs
+from app.store.sql import any_of, first, structs
 
 _ID = cast(Avatar.id, Text)
 _ADDRESS = func.concat(PREFIX, _ID)
@@ -131,9 +133,28 @@ def _take_failed(conn: Connection, ids: Sequence[uuid.UUID]) -> list[int]:
     of_user = Avatar.user_id == User.id, User.avatar_url == _ADDRESS
     taken = update(User).where(*failed, *of_user).values(avatar_url=None, changed_at=func.now())
     users = list(conn.execute(taken.returning(User.id)).scalars())
-    of_group = Avatar.conversation_id == Conversation.id, Conversation.avatar_url == _ADDRESS
-    conn.execute(update(Conversation).where(*failed, *of_group).values(avatar_url=None))
+    if is_distributed(conn):
+        _take_from_groups(conn, failed)
+    else:
+        of_group = Avatar.conversation_id == Conversation.id, Conversation.avatar_url == _ADDRESS
+        conn.execute(update(Conversation).where(*failed, *of_group).values(avatar_url=None))
     return users
+
+
+def _take_from_groups(conn: Connection, failed: Iterable[ColumnElement[bool]]) -> None:
+    groups = select(Avatar.conversation_id, _ADDRESS).where(*failed, Avatar.conversation_id.is_not(None))
+    for conversation, address in conn.execute(groups):
+        has_it = Conversation.id == conversation, Conversation.avatar_url == address
+        conn.execute(update(Conversation).where(*has_it).values(avatar_url=None))
+
+
+def _used_by_groups(conn: Connection, ids: Sequence[uuid.UUID]) -> list[uuid.UUID]:
+    """Returns those of the pictures that their groups show, where conversations are distributed."""
+    of_groups = Avatar.id.in_(ids), Avatar.conversation_id.is_not(None)
+    found = {address: id_ for id_, address in conn.execute(select(Avatar.id, _ADDRESS).where(*of_groups))}
+    groups = [group for group in conn.execute(select(Avatar.conversation_id).where(*of_groups)).scalars() if group]
+    shown = select(Conversation.avatar_url).where(Conversation.id == any_of(groups))
+    return [found[address] for address in conn.execute(shown).scalars() if address in found]
 
 
 def retry_later(conn: Connection, avatar_id: str, seconds: float, *, failed: bool) -> None:
@@ -162,16 +183,23 @@ def forget_unused(conn: Connection, limit: int = 500) -> int:
     checked = select(Avatar.id).where(Avatar.sweep_at < func.now(), Avatar.state != "waiting").limit(limit)
     ids = list(conn.execute(checked.with_for_update(skip_locked=True)).scalars())
     _take_failed(conn, ids)
-    conn.execute(delete(Avatar).where(Avatar.id.in_(ids), ~_is_used()))
+    if is_distributed(conn):
+        unused = ~_by_user().exists(), Avatar.id.not_in(_used_by_groups(conn, ids))
+        conn.execute(delete(Avatar).where(Avatar.id.in_(ids), *unused))
+    else:
+        conn.execute(delete(Avatar).where(Avatar.id.in_(ids), ~_is_used()))
     later = func.now() + timedelta(seconds=USED_SECONDS)
     conn.execute(update(Avatar).where(Avatar.id.in_(ids)).values(sweep_at=later))
     return len(ids)
 
 
+def _by_user() -> Select[int]:
+    return select(User.id).where(User.id == Avatar.user_id, User.avatar_url == _ADDRESS)
+
+
 def _is_used() -> ColumnElement[bool]:
-    by_user = select(User.id).where(User.id == Avatar.user_id, User.avatar_url == _ADDRESS)
     of_group = and_(Conversation.id == Avatar.conversation_id, Conversation.avatar_url == _ADDRESS)
-    return or_(by_user.exists(), select(Conversation.id).where(of_group).exists())
+    return or_(_by_user().exists(), select(Conversation.id).where(of_group).exists())
 
 
 class Outside(Struct, frozen=True):

@@ -24,6 +24,8 @@ from app.store.batch_group_changes import change_group
 from app.store.batch_mentions import add_mentions, mentions_all_members, replace_mentions
 from app.store.batch_pending_pushes import recheck_shown
 from app.store.change_values import Change, act_of, mentions_of, place_of, rare_fields
+from app.store.distributed_notes import note_changes
+from app.store.distribution import ListStatement
 from app.store.models.message_life import DETAILS
 from app.store.pg_arrays import int_array
 from app.store.sql import HotStatement, moment
@@ -92,10 +94,14 @@ _REMOVE_STARS = HotStatement("""
     DELETE FROM stars
     WHERE conversation_id = :conversation AND user_id = ANY(CAST(:users AS bigint[])) AND version < :version
 """)
-_RAISE_VERSIONS = HotStatement("""
+_RAISE_VERSIONS = ListStatement(
+    """
     UPDATE conversations SET version = greatest(version, v)
     FROM unnest(CAST(:ids AS bigint[]), CAST(:versions AS bigint[])) AS new (c, v) WHERE id = c AND version < v
-""")
+""",
+    "ids",
+    target="id",
+)
 
 
 def _edit(conn: Connection, change: Change) -> list[str]:
@@ -209,3 +215,4 @@ def _raise_versions(conn: Connection, changes: Sequence[Change]) -> None:
     for record in (change.record for change in changes if change.record.kind != Kind.DRAFTED):
         latest[record.conversation_id] = max(record.version, latest.get(record.conversation_id, 0))
     _RAISE_VERSIONS.send(conn, ids=int_array(latest), versions=int_array(latest.values()))
+    note_changes(conn, latest)

@@ -9,22 +9,28 @@ from msgspec.json import encode
 from sqlalchemy import Connection
 
 from app.core.records import Record
+from app.store.distributed_notes import note_members
+from app.store.distribution import known_users
+from app.store.layout import is_distributed
 from app.store.pg_arrays import int_array
-from app.store.sql import HotStatement
+from app.store.sql import HotStatement, OneForm
 
-_ADD_MEMBERS = HotStatement("""
+_ADD_MEMBERS_OF = """
     INSERT INTO members (conversation_id, user_id, joined_seq, joined_version, visible_from,
                          last_delivered_seq, last_read_seq)
     SELECT c.id, u.id, :seq, :version, CASE WHEN c.history = 'joined' THEN :seq - 1 ELSE 0 END,
            :seq - 1, :seq - 1
     FROM conversations AS c, unnest(CAST(:users AS bigint[])) AS named (id)
-    JOIN users AS u USING (id) WHERE c.id = :conversation
+    {users}WHERE c.id = :conversation
     ON CONFLICT (conversation_id, user_id) DO UPDATE
     SET role = 'member', joined_seq = excluded.joined_seq, joined_version = excluded.joined_version,
-        joined_at = now(), visible_from = excluded.visible_from, left_seq = NULL, left_version = NULL,
+        joined_at = excluded.joined_at, visible_from = excluded.visible_from, left_seq = NULL, left_version = NULL,
         last_delivered_seq = excluded.last_delivered_seq, last_read_seq = excluded.last_read_seq
     WHERE members.joined_version < :version AND members.left_version < :version
-""")
+"""
+_ADD_MEMBERS = OneForm(_ADD_MEMBERS_OF.format(users="JOIN users AS u USING (id) "))
+# For distributed conversations: ``users`` exist.
+_ADD_EXISTING = HotStatement(_ADD_MEMBERS_OF.format(users="").replace("u.id", "named.id"))
 _REMOVE_MEMBERS = HotStatement("""
     UPDATE members SET left_seq = :seq, left_version = :version, role = 'member'
     WHERE conversation_id = :conversation AND user_id = ANY(CAST(:users AS bigint[]))
@@ -58,7 +64,13 @@ def change_group(conn: Connection, record: Record, system: dict[str, Any]) -> No
 
 
 def _add_members(conn: Connection, record: Record, users: Iterable[int]) -> None:
-    _ADD_MEMBERS.send(conn, **_place(record), users=int_array(users))
+    named = list(users)
+    if not is_distributed(conn):
+        _ADD_MEMBERS.send(conn, **_place(record), users=int_array(named))
+        return
+    existing = known_users(conn, named)
+    _ADD_EXISTING.send(conn, **_place(record), users=int_array(existing))
+    note_members(conn, [record.conversation_id], existing)
 
 
 def _remove_members(conn: Connection, record: Record, users: Iterable[int]) -> None:

@@ -6,13 +6,16 @@ stores the member's read mark. Until that mark moves, push_facts.py counts the m
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import Connection
 
 from app.core.records import MessageBody, Record
 from app.store.batch_pending_pushes import CHECK_INTERVAL_SECONDS
 from app.store.change_values import place_of
+from app.store.layout import is_distributed
 from app.store.pg_arrays import int_array
-from app.store.sql import HotStatement
+from app.store.sql import HotStatement, OneForm
 
 _ADD = HotStatement("""
     INSERT INTO mentions (user_id, conversation_id, seq)
@@ -29,7 +32,7 @@ _REMOVE_OTHERS = HotStatement(f"""
         AND NOT (:everybody OR user_id = ANY (CAST(:users AS bigint[]))) AND {_APPLIED}
 """)
 # If an edit mentions all members, only those with a device need a row.
-_ADD_BY_EDIT = HotStatement(f"""
+_ADD_BY_EDIT = OneForm(f"""
     WITH named AS (
         INSERT INTO mentions (user_id, conversation_id, seq, named_read_seq)
         SELECT m.user_id, m.conversation_id, :seq, m.last_read_seq FROM members AS m
@@ -41,6 +44,25 @@ _ADD_BY_EDIT = HotStatement(f"""
     INSERT INTO push_owed AS o (user_id, conversation_id, seq, due_at)
     SELECT user_id, :conversation, :seq, now() FROM named
     WHERE EXISTS (SELECT FROM push_targets AS t WHERE t.user_id = named.user_id) ORDER BY user_id
+    ON CONFLICT (user_id, conversation_id) DO UPDATE
+    SET seq = greatest(o.seq, excluded.seq),
+        due_at = least(o.due_at, greatest(now(), o.looked_at + interval '{CHECK_INTERVAL_SECONDS} seconds'))
+""")
+# In parts, for distributed conversations.
+_WITH_DEVICE = HotStatement("""
+    SELECT DISTINCT user_id FROM push_targets WHERE user_id = ANY (CAST(:users AS bigint[]))
+""")
+_ALL_MEMBERS = HotStatement("SELECT user_id FROM members WHERE conversation_id = :conversation")
+_NAME = HotStatement(f"""
+    INSERT INTO mentions (user_id, conversation_id, seq, named_read_seq)
+    SELECT m.user_id, m.conversation_id, :seq, m.last_read_seq FROM members AS m
+    WHERE m.conversation_id = :conversation AND m.user_id <> :user AND {_APPLIED}
+        AND m.user_id = ANY (CAST(:users AS bigint[]))
+    ON CONFLICT DO NOTHING RETURNING user_id
+""")
+_QUEUE = HotStatement(f"""
+    INSERT INTO push_owed AS o (user_id, conversation_id, seq, due_at)
+    SELECT u, :conversation, :seq, now() FROM unnest(CAST(:users AS bigint[])) AS named (u) ORDER BY u
     ON CONFLICT (user_id, conversation_id) DO UPDATE
     SET seq = greatest(o.seq, excluded.seq),
         due_at = least(o.due_at, greatest(now(), o.looked_at + interval '{CHECK_INTERVAL_SECONDS} seconds'))
@@ -70,4 +92,18 @@ def replace_mentions(conn: Connection, record: Record, body: MessageBody, *, men
     place["users"] = int_array(body.mentions if isinstance(body.mentions, list) else ())
     _REMOVE_OTHERS.send(conn, **place, everybody=everybody)
     if isinstance(body.mentions, list) or everybody:
-        _ADD_BY_EDIT.send(conn, **place, new_everybody=everybody and not mentioned_all)
+        new_everybody = everybody and not mentioned_all
+        if is_distributed(conn):
+            _add_in_parts(conn, place, body.mentions if isinstance(body.mentions, list) else [], new_everybody)
+        else:
+            _ADD_BY_EDIT.send(conn, **place, new_everybody=new_everybody)
+
+
+def _add_in_parts(conn: Connection, place: dict[str, Any], named: list[int], new_everybody: bool) -> None:
+    if new_everybody:
+        members = int_array(user for (user,) in _ALL_MEMBERS.rows(conn, **place))
+        with_device = [user for (user,) in _WITH_DEVICE.rows(conn, users=members)]
+        named = [*named, *with_device]
+    added = int_array(user for (user,) in _NAME.rows(conn, **{**place, "users": int_array(named)}))
+    queued = int_array(user for (user,) in _WITH_DEVICE.rows(conn, users=added))
+    _QUEUE.send(conn, **{**place, "users": queued})

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from app.store import admissions, drafts, shadow_changes
 from app.store.batch_pending_pushes import recheck_shown
 from app.store.change_values import Change, act_of, place_of
+from app.store.distributed_notes import note_members
 from app.store.sql import HotStatement, moment
 
 _HIDE = HotStatement("""
@@ -99,6 +100,7 @@ def admit(conn: Connection, change: Change) -> None:
     """
     place = {"conversation": change.record.conversation_id, "user": change.record.user_id}
     _ADMIT.send(conn, **place, version=change.record.version)
+    note_members(conn, [change.record.conversation_id], [change.record.user_id])
     admissions.answer(conn, change.record.user_id, change.record.conversation_id)
 
 

@@ -19,8 +19,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
+from app.store.layout import is_distributed, routed
 from app.store.pg_arrays import int_array
-from app.store.sql import HotStatement
+from app.store.sql import HotStatement, OneForm
 
 # A row that was checked and waits is checked again after a new message, but at most this often.
 CHECK_INTERVAL_SECONDS = 1
@@ -34,7 +35,7 @@ class PushTrigger(NamedTuple):
     sender_id: int
 
 
-_RECHECK_SHOWN = HotStatement(f"""
+_RECHECK_SHOWN = OneForm(f"""
     INSERT INTO push_owed AS o (user_id, conversation_id, seq, due_at)
     SELECT DISTINCT m.user_id, m.conversation_id, CAST(0 AS bigint), now() FROM members AS m
     JOIN push_shown AS w ON w.user_id = m.user_id AND w.conversation_id = m.conversation_id AND w.seq >= :seq
@@ -61,11 +62,52 @@ _READ = """
     JOIN push_shown AS w ON w.user_id = u AND w.conversation_id = c AND w.seq > 0"""
 
 
+# In parts, for distributed conversations.
+_RECHECK_NOTED = HotStatement(f"""
+    INSERT INTO push_owed AS o (user_id, conversation_id, seq, due_at)
+    SELECT DISTINCT w.user_id, w.conversation_id, CAST(0 AS bigint), now() FROM push_shown AS w
+    WHERE w.conversation_id = :conversation AND w.seq >= :seq AND w.seq > 0
+        AND (CAST(:only AS bigint) IS NULL OR w.user_id = :only)
+    ON CONFLICT (user_id, conversation_id) DO UPDATE
+    SET due_at = least(o.due_at, greatest(now(), o.looked_at + interval '{CHECK_INTERVAL_SECONDS} seconds'))
+""")
+_EVERYBODY = HotStatement(f"SELECT false {_UNDELIVERED_WANTED}")
+_NOTIFIED = HotStatement(
+    routed(
+        """
+    SELECT m.user_id, m.conversation_id, s
+    FROM unnest(CAST(:c AS bigint[]), CAST(:s AS bigint[]), CAST(:u AS bigint[])) AS new (c, s, u)
+    JOIN members AS m ON m.conversation_id = c AND m.user_id <> u AND m.left_seq IS NULL
+        AND (m.muted_until IS NULL OR m.muted_until <= now() OR m.mute_except_mentions)
+    """,
+        "c",
+    )
+)
+_QUEUE = HotStatement(f"""
+    INSERT INTO push_owed AS o (user_id, conversation_id, seq, due_at)
+    SELECT user_id, conversation_id, max(s), now() FROM (
+        SELECT u, c, s FROM unnest(
+            CAST(:users AS bigint[]), CAST(:conversations AS bigint[]), CAST(:seqs AS bigint[])) AS new (u, c, s)
+        WHERE :everybody OR EXISTS (SELECT FROM push_targets AS t WHERE t.user_id = u)
+        UNION ALL
+        SELECT w.user_id, w.conversation_id, CAST(0 AS bigint)
+        FROM unnest(CAST(:read_in AS bigint[]), CAST(:readers AS bigint[])) AS new (c, u)
+        JOIN push_shown AS w ON w.user_id = u AND w.conversation_id = c AND w.seq > 0
+    ) AS news (user_id, conversation_id, s)
+    GROUP BY user_id, conversation_id
+    ON CONFLICT (user_id, conversation_id) DO UPDATE
+    SET seq = greatest(o.seq, excluded.seq),
+        due_at = least(o.due_at, greatest(now(), o.looked_at + interval '{CHECK_INTERVAL_SECONDS} seconds'))
+    RETURNING 1
+""")
+
+
 def recheck_shown(conn: Connection, conversation_id: int, seq: int, *, only: int | None = None) -> None:
     """Makes notifications due that devices of the members, or ``only`` of one member, display for this message or a
     later one: it was changed.
     """
-    _RECHECK_SHOWN.send(conn, conversation=conversation_id, seq=seq, only=only)
+    statement = _RECHECK_NOTED if is_distributed(conn) else _RECHECK_SHOWN
+    statement.send(conn, conversation=conversation_id, seq=seq, only=only)
 
 
 def push_cte(*, messages: bool, read: bool, feeding: bool = False) -> str:
@@ -94,3 +136,23 @@ def push_parameters(triggers: Sequence[PushTrigger], read: Iterable[tuple[int, i
     if marks:
         parameters += [int_array(column) for column in zip(*marks, strict=True)]
     return parameters
+
+
+def queue_pushes(
+    conn: Connection, triggers: Sequence[PushTrigger], read: Iterable[tuple[int, int]], *, feeding: bool
+) -> int:
+    """Does what ``push_cte`` does, where conversations are distributed. Returns the number of queued users."""
+    marks = set(read)
+    if not (triggers or marks):
+        return 0
+    news = _notified(conn, triggers) if triggers else []
+    everybody = feeding and bool(_EVERYBODY.rows(conn)[0][0])
+    users, conversations, seqs = zip(*news, strict=True) if news else ((), (), ())
+    values = {"users": int_array(users), "conversations": int_array(conversations), "seqs": int_array(seqs)}
+    read_in, readers = int_array(c for c, _ in marks), int_array(u for _, u in marks)
+    return len(_QUEUE.rows(conn, **values, everybody=everybody, read_in=read_in, readers=readers))
+
+
+def _notified(conn: Connection, triggers: Sequence[PushTrigger]) -> list[tuple[Any, ...]]:
+    c, s, u = (int_array(column) for column in zip(*triggers, strict=True))
+    return _NOTIFIED.rows(conn, c=c, s=s, u=u)

@@ -105,8 +105,10 @@ def statement_for(
     triggers: bool,
     read: bool,
     expect_conflicts: bool,
+    distributed: bool = False,
 ) -> bytes:
-    """Returns the statement with the parts that this batch needs.
+    """Returns the statement with the parts that this batch needs. If conversations are ``distributed``, it names those
+    that it changes once more, so that it runs only where they are.
 
     Its single row is (1 if the fence was open, number of inserted messages, number of queued pushes).
     """
@@ -117,11 +119,16 @@ def statement_for(
             (_DETAILED if detailed else _MESSAGES)
             + ("ON CONFLICT DO NOTHING RETURNING 1)" if expect_conflicts else ")")
         )
-    parts += [_CONVERSATIONS] * conversations + [_RECEIPTS] * receipts + [_SEEN] * seen
+    parts += [_of_these(_CONVERSATIONS, "id") if distributed else _CONVERSATIONS] * conversations
+    parts += [_of_these(_RECEIPTS, "conversation_id") if distributed else _RECEIPTS] * receipts + [_SEEN] * seen
     parts += [push_cte(messages=triggers, read=read, feeding=not without_feed)] * (triggers or read)
     inserted = "(SELECT count(*) FROM added)" if messages and expect_conflicts else "0"
     pushes = "(SELECT count(*) FROM pushes)" if triggers or read else "0"
     return f"WITH {', '.join(parts)} SELECT (SELECT count(*) FROM fence), {inserted}, {pushes}".encode()
+
+
+def _of_these(update: str, column: str) -> str:
+    return f"{update.removesuffix(')')} AND {column} = ANY(CAST(%s AS bigint[])))"
 
 
 def parameters_of(
@@ -132,6 +139,7 @@ def parameters_of(
     *,
     row: int,
     detailed: bool,
+    distributed: bool = False,
 ) -> list[Any]:
     """Returns the parameters of ``statement_for``, without those of the pushes. ``row`` is the shard's of
     ``log_state``.
@@ -140,9 +148,11 @@ def parameters_of(
     if messages:
         parameters += _message_columns(messages, detailed=detailed)
     if messages or receipts:
-        parameters += _columns(_positions(messages, receipts))
+        positions = _columns(_positions(messages, receipts))
+        parameters += [*positions, positions[0]] if distributed else positions
     if receipts:
-        parameters += _columns(_marks(receipts))
+        marks = _columns(_marks(receipts))
+        parameters += [*marks, marks[0]] if distributed else marks
     if last_seen:
         parameters += _columns(_latest(last_seen).items())
     return parameters

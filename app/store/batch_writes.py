@@ -22,10 +22,13 @@ from psycopg.errors import ProgramLimitExceeded, UniqueViolation
 from sqlalchemy import Connection, Engine
 
 from app.core.part import WHOLE, Part
-from app.store.batch_pending_pushes import PushTrigger, push_parameters
+from app.store.batch_pending_pushes import PushTrigger, push_parameters, queue_pushes
 from app.store.batch_statement import NewMessage, Receipt, parameters_of, statement_for
+from app.store.distributed_notes import note_changes
+from app.store.distribution import ListStatement
 from app.store.engine import autocommit, reading, writing
 from app.store.epochs import StaleEpochError, row_of
+from app.store.layout import is_distributed, known_as_distributed
 from app.store.pg_arrays import int_array, text_array
 from app.store.sql import HotStatement, driver, ms_of, pipelined
 
@@ -66,6 +69,14 @@ class Stored(NamedTuple):
     pushes: int
     settled: Sequence[str] = ()
     events: int = 0
+
+
+class Pushes(NamedTuple):
+    """What ``queue_pushes`` needs of a batch."""
+
+    triggers: Sequence[PushTrigger]
+    read: Sequence[tuple[int, int]]
+    feeding: bool
 
 
 # Applies the other changes of the batch in its transaction, except those of rejected messages (their versions).
@@ -155,11 +166,22 @@ def _store(
     detailed = any(one.mentions or one.mentions_all or one.extra or one.shadow for one in messages)
     read = [] if triggers is None else [(conversation, user) for conversation, user, _, seq, _ in receipts if seq]
     has = bool(messages), detailed, bool(messages or receipts), bool(receipts), bool(last_seen)
-    parameters = parameters_of(epoch, messages, receipts, last_seen, row=row_of(part), detailed=detailed)
-    parameters += push_parameters(triggers or (), read)
-    parts = (triggers is None, not feeding, *has, bool(triggers), bool(read))
+    distributed = _is_distributed(engine)
+    batch = epoch, messages, receipts, last_seen
+    parameters = parameters_of(*batch, row=row_of(part), detailed=detailed, distributed=distributed)
     feed = feed if feeding else None
+    if distributed:
+        pushes = Pushes(triggers or (), read, feeding)
+        parts = (triggers is None, not feeding, *has, False, False)
+    else:
+        pushes = None
+        parameters += push_parameters(triggers or (), read)
+        parts = (triggers is None, not feeding, *has, bool(triggers), bool(read))
     try:
+        if pushes is not None:
+            with writing(engine) as conn:
+                changed = {one.conversation_id for one in messages} | {one.conversation_id for one in receipts}
+                return _write_in_parts(conn, messages, parts, parameters, apply, feed, pushes, changed)
         if apply is None and feed is None:
             with autocommit(engine) as conn:
                 return _write(conn, messages, parts, parameters)
@@ -194,6 +216,35 @@ def _write_and_apply(
         return Stored(conflicts, pushes, settled, feed(conn, rejected) if feed is not None else 0)
 
 
+def _write_in_parts(
+    conn: Connection,
+    messages: Sequence[NewMessage],
+    has: tuple[bool, ...],
+    parameters: list[Any],
+    apply: Apply | None,
+    feed: Feed | None,
+    pushes: Pushes,
+    changed: set[int],
+) -> Stored:
+    """Stores a batch of distributed conversations: the pushes and the notes follow as statements of their own."""
+    with pipelined(conn):
+        stored, _ = _run(conn, statement_for(*has, True, True), parameters)
+        conflicts = _conflicts(conn, messages) if stored < len(messages) else []
+        rejected = frozenset(messages[conflict.index].version for conflict in conflicts)
+        queued = queue_pushes(conn, pushes.triggers, pushes.read, feeding=pushes.feeding)
+        note_changes(conn, changed)
+        settled = apply(conn, rejected) if apply is not None else []
+        return Stored(conflicts, queued, settled, feed(conn, rejected) if feed is not None else 0)
+
+
+def _is_distributed(engine: Engine) -> bool:
+    known = known_as_distributed(engine)
+    if known is None:
+        with reading(engine) as conn:
+            return is_distributed(conn)
+    return known
+
+
 def _run(conn: Connection, statement: bytes, parameters: list[Any]) -> tuple[int, int]:
     """Returns the number of inserted messages and of queued pushes."""
     fenced, inserted, pushes = driver(conn).execute(statement, parameters, prepare=True).fetchone() or (0, 0, 0)
@@ -202,7 +253,8 @@ def _run(conn: Connection, statement: bytes, parameters: list[Any]) -> tuple[int
     return int(inserted), int(pushes)
 
 
-_CLASSIFY = HotStatement(f"""
+_CLASSIFY = ListStatement(
+    f"""
     SELECT n - 1, by_id.seq IS NOT NULL,
            coalesce(by_id.seq, at_seq.seq), coalesce(by_id.version, at_seq.version),
            {ms_of("coalesce(by_id.sent_at, at_seq.sent_at)")}, coalesce(by_id.sender_id, at_seq.sender_id)
@@ -212,7 +264,9 @@ _CLASSIFY = HotStatement(f"""
     LEFT JOIN messages AS by_id ON by_id.id = i AND by_id.conversation_id = c
     WHERE at_seq.id IS DISTINCT FROM i
     ORDER BY n
-""")
+""",
+    "c",
+)
 
 
 def _conflicts(conn: Connection, messages: Sequence[NewMessage]) -> list[Conflict]:

@@ -13,17 +13,20 @@ from sqlalchemy import Connection
 
 from app.core.kinds import Kind
 from app.core.records import ClearBody, Record, encode_body
+from app.store.distribution import ListStatement
 from app.store.noted_changes import among
-from app.store.sql import HotStatement
 
 # If the membership began after the clearing, ``visible_from`` is that of a new member, and there is no event.
-_SINCE = HotStatement("""
+_SINCE = ListStatement(
+    """
     SELECT conversation_id, visible_from, cleared_version, removed_seq IS NOT NULL
     FROM unnest(CAST(:conversations AS bigint[])) AS wanted (id)
     JOIN members ON conversation_id = wanted.id AND user_id = :user_id AND left_seq IS NULL
         AND cleared_version > :version AND cleared_version > joined_version
     ORDER BY cleared_version
-""")
+""",
+    "conversations",
+)
 
 
 def cleared_since(

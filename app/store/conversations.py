@@ -12,12 +12,14 @@ from sqlalchemy import Connection
 
 from app.core.avatars import shown
 from app.core.metadata import as_text
-from app.store.direct_pairs import blockers_of
+from app.store.direct_pairs import blockers_among, blockers_of
+from app.store.distribution import UserStatement
 from app.store.drafts import StoredDraft, draft_columns
+from app.store.layout import is_distributed, routed
 from app.store.messages import StoredMessage, columns, not_hidden
-from app.store.noted_changes import EVERYTHING, LATEST_OF_USER, SEEN
+from app.store.noted_changes import EVERYTHING, LATEST_NOTED, LATEST_OF_USER, SEEN
 from app.store.pg_arrays import int_array
-from app.store.sql import HotStatement, ms_of
+from app.store.sql import HotStatement, OneForm, ms_of
 from app.store.unread import COUNT_CAP, IS_MARKED_UNREAD, read_by, unread_count
 
 # The fields of a group that Redis and events have beside its members.
@@ -114,11 +116,12 @@ class ConversationSummary(Struct, frozen=True):
 
 
 # One row per conversation, so that its name is not repeated for each of 5,000 members.
-_STATE = HotStatement(f"""
+def _state_with(blockers: str) -> str:
+    return f"""
     SELECT c.id, c.kind, c.last_seq, c.version, c.name, c.description, c.avatar_url, c.history, c.external_id,
            CASE WHEN c.read_only THEN true END, c.metadata,
            m.users, m.roles, m.delivered, m.read, m.floors,
-           ARRAY({blockers_of("c.id", "c.direct_low", "c.direct_high")}), m.marked
+           {blockers}, m.marked
     FROM unnest(CAST(:ids AS bigint[])) AS wanted (id)
     JOIN conversations AS c ON c.id = wanted.id
     CROSS JOIN LATERAL (
@@ -129,8 +132,13 @@ _STATE = HotStatement(f"""
               WHERE x.conversation_id = c.id AND x.left_seq IS NULL ORDER BY x.user_id) AS x
     ) AS m
     ORDER BY c.id
-""")
-_MEMBERS = HotStatement("""
+"""
+
+
+_STATE = OneForm(_state_with(f"""ARRAY({blockers_of("c.id", "c.direct_low", "c.direct_high")})"""))
+# For distributed conversations, which block nobody: their two users are looked up.
+_STATE_AND_PAIR = HotStatement(routed(_state_with("ARRAY[c.direct_low, c.direct_high]"), "ids"))
+_MEMBERS = OneForm("""
     SELECT c, m.user_id, m.role, m.last_delivered_seq, m.last_read_seq, m.joined_seq
     FROM unnest(CAST(:ids AS bigint[])) AS wanted (c)
     CROSS JOIN LATERAL (
@@ -139,7 +147,13 @@ _MEMBERS = HotStatement("""
     ) AS m
     ORDER BY c, m.user_id
 """)
-_IDS_OF = HotStatement("""
+_MEMBERS_OF = HotStatement("""
+    SELECT conversation_id, user_id, role, last_delivered_seq, last_read_seq, joined_seq FROM (
+        SELECT x.*, row_number() OVER (PARTITION BY x.conversation_id ORDER BY x.user_id) AS n FROM members AS x
+        WHERE x.conversation_id = ANY(CAST(:ids AS bigint[])) AND coalesce(x.left_seq, 0) = 0
+    ) AS m WHERE n <= :limit ORDER BY conversation_id, user_id
+""")
+_IDS_OF = UserStatement("""
     SELECT conversation_id FROM members WHERE user_id = :user_id AND left_seq IS NULL ORDER BY conversation_id
 """)
 # Beyond the read mark. A message that mentions both the member and all members counts once.
@@ -158,23 +172,26 @@ _MENTIONS = f"""(
     ) AS naming)"""
 
 
-def _summaries(which: str, candidates: str = "", order_and_limit: str = "") -> HotStatement:
-    """Returns a statement for the conversations that match ``which`` (over members m, conversations c, and perhaps
-    ``candidates``).
-
-    Last messages and counts are computed only for the conversations of the page, and counts only for the few of them
-    that are not fully read. The rows of members and conversations are passed on as they were found.
-    """
-    return HotStatement(f"""
-        {LATEST_OF_USER if candidates else ""}
-        SELECT c.id, c.kind, c.name, c.last_seq, c.version,
+_SUMMARY = f"""c.id, c.kind, c.name, c.last_seq, c.version,
                CAST(date_part('epoch', c.last_activity_at) * 1000000 AS bigint),
                c.member_count, {read_by("m")},
                CASE WHEN c.last_seq > {read_by("m")} THEN {unread_count("m")} ELSE 0 END, {ms_of("m.muted_until")},
                c.description, c.avatar_url, c.history, m.archived, {ms_of("m.pinned_at")},
                m.visible_from, m.joined_version, m.role,
                CASE WHEN c.last_seq > {read_by("m")} THEN {_MENTIONS} ELSE 0 END, c.info_version,
-               m.mute_except_mentions, m.marked_unread_seq, c.external_id, c.read_only, c.metadata,
+               m.mute_except_mentions, m.marked_unread_seq, c.external_id, c.read_only, c.metadata"""
+
+
+def _summaries(which: str, candidates: str = "", order_and_limit: str = "") -> OneForm:
+    """Returns a statement for the conversations that match ``which`` (over members m, conversations c, and perhaps
+    ``candidates``).
+
+    Last messages and counts are computed only for the conversations of the page, and counts only for the few of them
+    that are not fully read. The rows of members and conversations are passed on as they were found.
+    """
+    return OneForm(f"""
+        {LATEST_OF_USER if candidates else ""}
+        SELECT {_SUMMARY},
                {draft_columns("d")}, {columns("last")}{SEEN if candidates else ""}
         FROM (
             SELECT c, m FROM {candidates} members AS m JOIN conversations AS c ON c.id = m.conversation_id
@@ -192,24 +209,54 @@ def _summaries(which: str, candidates: str = "", order_and_limit: str = "") -> H
     """)
 
 
+def _summaries_of(which: str, order_and_limit: str = "") -> HotStatement:
+    """Returns the same for the conversations of the parameter ``within``: whole rows hide from Citus by which column
+    they are distributed.
+    """
+    return HotStatement(
+        routed(
+            f"""
+        SELECT {_SUMMARY}, {draft_columns("d")}, {columns("last")}
+        FROM members AS m JOIN conversations AS c ON c.id = m.conversation_id
+        LEFT JOIN drafts AS d ON d.user_id = m.user_id AND d.conversation_id = m.conversation_id
+        LEFT JOIN LATERAL (
+            SELECT * FROM messages AS x
+            WHERE x.conversation_id = m.conversation_id AND x.seq > m.visible_from AND {not_hidden("x", "m.user_id")}
+            ORDER BY x.seq DESC LIMIT 1
+        ) AS last ON true
+        WHERE m.user_id = :user_id AND m.left_seq IS NULL AND {which}
+        ORDER BY c.last_activity_at DESC, c.id DESC {order_and_limit}
+    """,
+            "within",
+        )
+    )
+
+
 # A conversation that its member removed from the list comes back with the next message that the member sees.
 _LISTED = f"""(m.removed_seq IS NULL OR c.last_seq > m.removed_seq AND EXISTS (
     SELECT FROM messages AS x
     WHERE x.conversation_id = c.id AND x.seq > m.removed_seq AND {not_hidden("x", "m.user_id")}
 ))"""
+_BEFORE = "(c.last_activity_at, c.id) < (to_timestamp(CAST(:us AS float8) / 1000000), :id)"
 _PAGE = _summaries(
     f"""m.conversation_id = latest.conversation_id AND {_LISTED}
-    AND (c.last_activity_at, c.id) < (to_timestamp(CAST(:us AS float8) / 1000000), :id)""",
+    AND {_BEFORE}""",
     "latest, ",
     "ORDER BY c.last_activity_at DESC, c.id DESC LIMIT :limit",
 )
+_PAGE_OF = _summaries_of(f"{_LISTED} AND {_BEFORE}", "LIMIT :limit")
 _ONE = _summaries("m.conversation_id = :conversation_id")
+_ONE_OF = _summaries_of("m.conversation_id = :conversation_id")
 _END_OF_TIME_US = 4_102_444_800_000_000  # the year 2100
 
 
 def load_state(conn: Connection, conversation_ids: Sequence[int]) -> list[ConversationState]:
     """Returns the state of those conversations that exist, ordered by id."""
-    return [_state(row) for row in _STATE.rows(conn, ids=int_array(conversation_ids))]
+    if not is_distributed(conn):
+        return [_state(row) for row in _STATE.rows(conn, ids=int_array(conversation_ids))]
+    rows = _STATE_AND_PAIR.rows(conn, ids=int_array(conversation_ids))
+    found = blockers_among(conn, [(row[0], *row[-2]) for row in rows if row[1] == "direct"])
+    return [_state((*row[:-2], found.get(row[0], []), row[-1])) for row in rows]
 
 
 def _state(row: tuple[Any, ...]) -> ConversationState:
@@ -227,7 +274,7 @@ def _state(row: tuple[Any, ...]) -> ConversationState:
 
 def conversation_ids_of(conn: Connection, user_id: int) -> list[int]:
     """Returns the ids of the conversations of which the user is a member, in order."""
-    return [conversation for (conversation,) in _IDS_OF.rows(conn, user_id=user_id)]
+    return [conversation for (conversation,) in _IDS_OF.rows(conn, [user_id], user_id=user_id)]
 
 
 def list_page(
@@ -250,7 +297,7 @@ def _look(conn: Connection, place: dict[str, int], limit: int, *, after_us: int,
     """Returns the rows of the page. Looks at the conversations that seem to be active last, and at more of them while
     others may belong to the page.
     """
-    rows = _PAGE.rows(conn, **place, after_us=after_us, look=look)
+    rows = _read_page(conn, {**place, "after_us": after_us, "look": look})
     seen = rows[0][-2:] if rows else None
     if (seen and seen[0] is None) or look == EVERYTHING:
         return rows
@@ -262,9 +309,20 @@ def _look(conn: Connection, place: dict[str, int], limit: int, *, after_us: int,
     return _look(conn, place, limit, after_us=last_us - 1, look=limit)  # others of the page seem to be active later
 
 
+def _read_page(conn: Connection, place: dict[str, int]) -> list[tuple[Any, ...]]:
+    if not is_distributed(conn):
+        return _PAGE.rows(conn, **place)
+    [(latest, *seen)] = LATEST_NOTED.rows(conn, **place)
+    return [(*row, *seen) for row in _PAGE_OF.rows(conn, **place, within=int_array(latest or ()))]
+
+
 def get_one(conn: Connection, user_id: int, conversation_id: int) -> ConversationSummary | None:
     """Returns the conversation with its first ``MEMBERS_SHOWN`` members; None if the user is not a member."""
-    rows = _ONE.rows(conn, user_id=user_id, conversation_id=conversation_id)
+    place = {"user_id": user_id, "conversation_id": conversation_id}
+    if is_distributed(conn):
+        rows = _ONE_OF.rows(conn, **place, within=int_array([conversation_id]))
+    else:
+        rows = _ONE.rows(conn, **place)
     return _summary(rows[0], _members(conn, [conversation_id])) if rows else None
 
 
@@ -279,7 +337,8 @@ def _members(
 ) -> dict[int, list[JoinedMember]]:
     if not conversation_ids:
         return {}
-    rows = _MEMBERS.rows(conn, ids=int_array(conversation_ids), limit=limit)
+    statement = _MEMBERS_OF if is_distributed(conn) else _MEMBERS
+    rows = statement.rows(conn, ids=int_array(conversation_ids), limit=limit)
     return {c: [JoinedMember(*row[1:]) for row in group] for c, group in groupby(rows, key=itemgetter(0))}
 
 

@@ -12,8 +12,11 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from app.store.conversation_keys import of_pairs
+from app.store.distribution import ListStatement
+from app.store.layout import is_distributed
 from app.store.pg_arrays import int_array
-from app.store.sql import HotStatement
+from app.store.sql import HotStatement, OneForm
 
 
 class DirectPair(NamedTuple):
@@ -51,19 +54,30 @@ def blockers_of(conversation: str, one: str, other: str) -> str:
 
 
 _HELD = "(SELECT m.user_id FROM members AS m WHERE m.conversation_id = c.id AND m.left_seq = 0)"
-_FIND = HotStatement("SELECT id FROM conversations WHERE direct_low = :low AND direct_high = :high")
-_PAIRS = HotStatement(f"""
+_FIND = OneForm("SELECT id FROM conversations WHERE direct_low = :low AND direct_high = :high")
+_PAIRS = ListStatement(
+    f"""
     SELECT c.id, c.direct_low, c.direct_high, {_HELD} FROM conversations AS c
     WHERE c.id = ANY(CAST(:ids AS bigint[])) AND c.direct_low IS NOT NULL
-""")
+""",
+    "ids",
+)
 _BLOCKERS = HotStatement(
     blockers_of("CAST(:conversation_id AS bigint)", "CAST(:one AS bigint)", "CAST(:other AS bigint)")
 )
 
 
+_BLOCKERS_AMONG = HotStatement(f"""
+    SELECT c, ARRAY({blockers_of("c", "one", "other")})
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:lows AS bigint[]), CAST(:highs AS bigint[])) AS pair (c, one, other)
+""")
+
+
 def find_direct(conn: Connection, user: int, other: int) -> int | None:
     """Returns the id of the two users' direct conversation, or None if it was never opened."""
     low, high = pair_of(user, other)
+    if is_distributed(conn):
+        return of_pairs(conn, [(low, high)]).get((low, high))
     row = _FIND.row(conn, low=low, high=high)
     return None if row is None else int(row[0])
 
@@ -76,3 +90,11 @@ def pairs_of(conn: Connection, conversation_ids: Sequence[int]) -> list[DirectPa
 def blockers(conn: Connection, conversation_id: int, one: int, other: int) -> list[int]:
     """Returns those of the two users who cannot write in their conversation."""
     return [user for (user,) in _BLOCKERS.rows(conn, conversation_id=conversation_id, one=one, other=other)]
+
+
+def blockers_among(conn: Connection, pairs: Sequence[tuple[int, int, int]]) -> dict[int, list[int]]:
+    """Returns conversation -> the users who cannot write in it, for (conversation, low, high)."""
+    if not pairs:
+        return {}
+    ids, lows, highs = (int_array(column) for column in zip(*pairs, strict=True))
+    return dict(_BLOCKERS_AMONG.rows(conn, ids=ids, lows=lows, highs=highs))

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, Text, case, cast, delete, func, liter
 from sqlalchemy.dialects.postgresql import insert
 
 from app.store import messages
+from app.store.distribution import among_own
 from app.store.engine import reading
 from app.store.messages import StoredMessage
 from app.store.models import Conversation, Export, ExportChunk, Member, User
@@ -192,6 +193,7 @@ def next_conversation(conn: Connection, user_id: int, after: int) -> ExportedCon
     )
     own = select(*columns).join(Conversation, Conversation.id == Member.conversation_id)
     later = own.where(Member.user_id == user_id, Member.conversation_id > after, Member.left_seq.is_distinct_from(0))
+    later = later.where(*among_own(conn, user_id, Member.conversation_id, Conversation.id))
     return first(ExportedConversation, conn.execute(later.order_by(Member.conversation_id).limit(1)).first())
 
 

@@ -7,8 +7,12 @@ from typing import Any
 
 from msgspec import Struct
 from sqlalchemy import Connection, func, null, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import Insert, insert
+from sqlalchemy.exc import IntegrityError
 
+from app.store.conversation_keys import give_up_external, next_id, of_external, take_external
+from app.store.distributed_notes import note_members
+from app.store.layout import is_distributed
 from app.store.models import Conversation, Member, Message, User
 from app.store.sql import any_of, any_text, as_ms, first
 from app.store.users import EXISTS
@@ -38,6 +42,9 @@ _COLUMNS: tuple[Any, ...] = (
 
 
 def find_by_external_id(conn: Connection, external_id: str) -> HostConversation | None:
+    if is_distributed(conn):
+        id_ = of_external(conn, [external_id]).get(external_id)
+        return None if id_ is None else find_by_id(conn, id_)
     found = select(*_COLUMNS).where(Conversation.external_id == external_id)
     return first(HostConversation, conn.execute(found).first())
 
@@ -56,19 +63,44 @@ def create_host_group(
     once = new.on_conflict_do_nothing(
         index_elements=[Conversation.external_id], index_where=Conversation.external_id.is_not(None)
     )
-    made = conn.execute(once.returning(Conversation.id)).scalar()
+    if is_distributed(conn):
+        made = _insert_named(conn, new, external_id)
+    else:
+        made = conn.execute(once.returning(Conversation.id)).scalar()
     if made is not None and members:
         rows = [{"conversation_id": made, "user_id": user, "role": role} for user, role in members]
         conn.execute(insert(Member), rows)
+        note_members(conn, [made])
     return made
+
+
+def _insert_named(conn: Connection, new: Insert, external_id: str) -> int | None:
+    id_ = next_id(conn)
+    if not take_external(conn, {external_id: id_}):
+        return None
+    conn.execute(new.values(id=id_))
+    return id_
 
 
 def name_direct(conn: Connection, conversation_id: int, external_id: str) -> bool:
     """Gives a direct conversation its external id. Returns False if it has another one. Raises IntegrityError if
     another conversation has this one.
     """
+    if is_distributed(conn):
+        return _name_distributed(conn, conversation_id, external_id)
     free = Conversation.id == conversation_id, func.coalesce(Conversation.external_id, external_id) == external_id
     return conn.execute(update(Conversation).where(*free).values(external_id=external_id)).rowcount > 0
+
+
+def _name_distributed(conn: Connection, conversation_id: int, external_id: str) -> bool:
+    was = conn.execute(select(Conversation.external_id).where(Conversation.id == conversation_id)).first()
+    if was is None or was[0] not in (None, external_id):
+        return False
+    if not take_external(conn, {external_id: conversation_id}):
+        raise IntegrityError("external_id", None, ValueError("another conversation has this external id"))
+    theirs = update(Conversation).where(Conversation.id == conversation_id)
+    conn.execute(theirs.values(external_id=external_id))
+    return True
 
 
 def set_metadata(conn: Connection, conversation_id: int, metadata: dict[str, Any] | None) -> None:
@@ -87,6 +119,8 @@ def conversation_ids_of(conn: Connection, external_ids: Sequence[str]) -> dict[s
     """Returns external id -> conversation id of those that exist."""
     if not external_ids:
         return {}
+    if is_distributed(conn):
+        return of_external(conn, external_ids)
     found = select(Conversation.external_id, Conversation.id).where(Conversation.external_id == any_text(external_ids))
     return {str(external_id): conversation_id for external_id, conversation_id in conn.execute(found)}
 
@@ -103,6 +137,8 @@ def give_up(conn: Connection, conversation_id: int, last_seq: int) -> None:
     upto = func.greatest(Conversation.last_seq, last_seq)
     theirs = update(Conversation).where(Conversation.id == conversation_id)
     conn.execute(theirs.values(external_id=None, erase_upto=upto))
+    if is_distributed(conn):
+        give_up_external(conn, conversation_id)
 
 
 def to_erase(conn: Connection, limit: int = 100) -> list[int]:

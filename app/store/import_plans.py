@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
+from app.store.conversation_keys import of_external, of_pairs
+from app.store.layout import is_distributed, routed
 from app.store.pg_arrays import bool_array, int_array, json_array, text_array
-from app.store.sql import HotStatement
+from app.store.sql import HotStatement, OneForm
 
 
 class KnownConversation(NamedTuple):
@@ -69,7 +71,7 @@ _USERNAMES = HotStatement("""
     SELECT username FROM users WHERE username = ANY(CAST(:names AS text[]))
     UNION SELECT username FROM import_users WHERE import_id = :i AND username = ANY(CAST(:names AS text[]))
 """)
-_CONVERSATIONS = HotStatement("""
+_CONVERSATIONS = OneForm("""
     SELECT id, external_id, kind, direct_low, direct_high, false, false FROM conversations
     WHERE external_id = ANY(CAST(:names AS text[]))
     UNION ALL
@@ -80,7 +82,37 @@ _CONVERSATIONS = HotStatement("""
     FROM import_conversations
     WHERE import_id = :i AND external_id = ANY(CAST(:names AS text[]))
 """)
-_PAIRS = HotStatement("""
+# In parts, for distributed conversations.
+_THESE = HotStatement("""
+    SELECT id, external_id, kind, direct_low, direct_high, false, false FROM conversations
+    WHERE id = ANY(CAST(:ids AS bigint[]))
+""")
+_PLANNED = HotStatement("""
+    SELECT conversation_id, external_id, fields ->> 'kind', direct_low, direct_high, is_new, true
+    FROM import_conversations
+    WHERE import_id = :i AND external_id = ANY(CAST(:names AS text[]))
+""")
+_PLANNED_PAIRS = HotStatement("""
+    SELECT c.conversation_id, c.external_id, 'direct', c.direct_low, c.direct_high, c.is_new, true
+    FROM unnest(CAST(:lows AS bigint[]), CAST(:highs AS bigint[])) AS pair (low, high)
+    JOIN import_conversations AS c ON c.import_id = :i AND c.direct_low = low AND c.direct_high = high
+""")
+_WRITTEN_MESSAGES = HotStatement(
+    routed(
+        """
+    SELECT c, CAST(i AS text), m.sender_id, true
+    FROM unnest(CAST(:conversations AS bigint[]), CAST(:ids AS uuid[])) AS wanted (c, i)
+    JOIN messages AS m ON m.id = i AND m.conversation_id = c
+    """,
+        "conversations",
+    )
+)
+_PLANNED_MESSAGES = HotStatement("""
+    SELECT c, CAST(i AS text), m.sender_id, false
+    FROM unnest(CAST(:conversations AS bigint[]), CAST(:ids AS uuid[])) AS wanted (c, i)
+    JOIN import_messages AS m ON m.import_id = :i AND m.conversation_id = c AND m.id = i
+""")
+_PAIRS = OneForm("""
     SELECT c.id, c.external_id, c.kind, c.direct_low, c.direct_high, false, false
     FROM unnest(CAST(:lows AS bigint[]), CAST(:highs AS bigint[])) AS pair (low, high)
     JOIN conversations AS c ON c.direct_low = low AND c.direct_high = high
@@ -90,7 +122,7 @@ _PAIRS = HotStatement("""
     JOIN import_conversations AS c ON c.import_id = :i AND c.direct_low = low AND c.direct_high = high
 """)
 # The sum keeps Postgres from reading a whole conversation by its primary key; the index of ids finds the message.
-_MESSAGES = HotStatement("""
+_MESSAGES = OneForm("""
     SELECT c, CAST(i AS text), m.sender_id, true
     FROM unnest(CAST(:conversations AS bigint[]), CAST(:ids AS uuid[])) AS wanted (c, i)
     JOIN messages AS m ON m.id = i AND m.conversation_id + 0 = c
@@ -154,7 +186,12 @@ def known_conversations(
     conn: Connection, import_id: str, external_ids: Collection[str], ids: Collection[int]
 ) -> list[KnownConversation]:
     """Returns those that exist, and those that this import plans. One that exists and gets a name comes twice."""
-    rows = _CONVERSATIONS.rows(conn, i=import_id, names=text_array(external_ids), ids=int_array(ids))
+    names = text_array(external_ids)
+    if is_distributed(conn):
+        there = int_array({*ids, *of_external(conn, external_ids).values()})
+        rows = _THESE.rows(conn, ids=there) + _PLANNED.rows(conn, i=import_id, names=names)
+    else:
+        rows = _CONVERSATIONS.rows(conn, i=import_id, names=names, ids=int_array(ids))
     return [KnownConversation(*row) for row in rows]
 
 
@@ -165,7 +202,12 @@ def known_directs(
     if not pairs:
         return {}
     lows, highs = int_array(low for low, _ in pairs), int_array(high for _, high in pairs)
-    found = [KnownConversation(*row) for row in _PAIRS.rows(conn, i=import_id, lows=lows, highs=highs)]
+    if is_distributed(conn):
+        rows = _THESE.rows(conn, ids=int_array(of_pairs(conn, pairs).values()))
+        rows += _PLANNED_PAIRS.rows(conn, i=import_id, lows=lows, highs=highs)
+    else:
+        rows = _PAIRS.rows(conn, i=import_id, lows=lows, highs=highs)
+    found = [KnownConversation(*row) for row in rows]
     return {(one.low or 0, one.high or 0): one for one in found}
 
 
@@ -176,7 +218,10 @@ def known_messages(
     if not places:
         return {}
     wanted = {"conversations": int_array(c for c, _ in places), "ids": text_array(i for _, i in places)}
-    rows = _MESSAGES.rows(conn, i=import_id, **wanted)
+    if is_distributed(conn):
+        rows = _WRITTEN_MESSAGES.rows(conn, **wanted) + _PLANNED_MESSAGES.rows(conn, i=import_id, **wanted)
+    else:
+        rows = _MESSAGES.rows(conn, i=import_id, **wanted)
     found: dict[tuple[int, str], tuple[int, bool]] = {}
     for c, i, sender, written in rows:
         if written or (c, i) not in found:

@@ -8,16 +8,20 @@ anybody find it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection
 
 from app.core.imports import VERSIONS_PER_MS
+from app.store.conversation_keys import give_up_external, of_external, of_pairs, take_external, take_pairs
+from app.store.distributed_notes import note_members
+from app.store.distribution import ListStatement, known_users
 from app.store.imports import Part, Progress
+from app.store.layout import is_distributed, routed
 from app.store.pg_arrays import int_array, json_array, text_array
-from app.store.sql import HotStatement, ms_of
+from app.store.sql import HotStatement, OneForm, ms_of
 
 
 class NewUser(NamedTuple):
@@ -96,12 +100,15 @@ _MOVE = HotStatement(f"""
            (array_agg(line ORDER BY seq DESC))[1]
     FROM numbered GROUP BY conversation_id ORDER BY conversation_id
 """)
-_SENT_SINCE = HotStatement(f"""
+_SENT_SINCE = ListStatement(
+    f"""
     SELECT x.conversation_id, x.seq, CAST(x.id AS text), x.sender_id, x.version, {ms_of("x.sent_at")}
     FROM unnest(CAST(:conversations AS bigint[]), CAST(:after AS bigint[]), CAST(:upto AS bigint[])) AS part (c, a, u)
     JOIN messages AS x ON x.conversation_id = c AND x.seq > a AND x.seq <= u
     WHERE x.sent_at > to_timestamp(CAST(:since AS float8) / 1000)
-""")
+""",
+    "conversations",
+)
 _CONVERSATIONS = HotStatement("""
     SELECT conversation_id, external_id, direct_low, direct_high, fields FROM import_conversations
     WHERE import_id = :i AND is_new AND NOT written AND conversation_id = ANY(CAST(:ids AS bigint[]))
@@ -111,20 +118,62 @@ _UNWRITTEN = HotStatement("""
     SELECT conversation_id, external_id, direct_low, direct_high, fields, is_new FROM import_conversations
     WHERE import_id = :i AND conversation_id > :after AND NOT written ORDER BY conversation_id LIMIT :limit
 """)
-_ADD_CONVERSATIONS = HotStatement("""
+
+
+def _add_conversations(
+    first: str, last: str, source: str, messages: str, form: type[HotStatement] = HotStatement
+) -> HotStatement:
+    return form(f"""
     INSERT INTO conversations
         (id, kind, external_id, direct_low, direct_high, name, description, avatar_url, metadata, history, read_only,
          last_seq, member_count, created_at, last_activity_at)
     SELECT c, f ->> 'kind', e, nullif(l, 0), nullif(h, 0), f ->> 'name', f ->> 'description', f ->> 'avatar_url',
            nullif(f -> 'metadata', 'null'),
            coalesce(f ->> 'history', 'all'), coalesce(CAST(f ->> 'read_only' AS boolean), false), s,
-           jsonb_array_length(f -> 'members'), coalesce(first.sent_at, now()), coalesce(last.sent_at, now())
-    FROM (SELECT c, e, l, h, CAST(f AS jsonb) AS f, s FROM unnest(
-        CAST(:ids AS bigint[]), CAST(:external AS text[]), CAST(:lows AS bigint[]), CAST(:highs AS bigint[]),
-        CAST(:fields AS text[]), CAST(:seqs AS bigint[])) AS given (c, e, l, h, f, s)) AS new
-    LEFT JOIN messages AS first ON first.conversation_id = c AND first.seq = 1
-    LEFT JOIN messages AS last ON last.conversation_id = c AND last.seq = s
+           jsonb_array_length(f -> 'members'), coalesce({first}, now()), coalesce({last}, now())
+    {source}
+    {messages}
     ON CONFLICT DO NOTHING RETURNING id
+""")
+
+
+def _given(more: str = "", names: str = "") -> str:
+    return f"""FROM (SELECT c, e, l, h, CAST(f AS jsonb) AS f, s{names} FROM unnest(
+        CAST(:ids AS bigint[]), CAST(:external AS text[]), CAST(:lows AS bigint[]), CAST(:highs AS bigint[]),
+        CAST(:fields AS text[]), CAST(:seqs AS bigint[]){more}) AS given (c, e, l, h, f, s{names})) AS new"""
+
+
+_ADD_CONVERSATIONS = _add_conversations(
+    "first.sent_at",
+    "last.sent_at",
+    _given(),
+    """LEFT JOIN messages AS first ON first.conversation_id = c AND first.seq = 1
+    LEFT JOIN messages AS last ON last.conversation_id = c AND last.seq = s""",
+    OneForm,
+)
+# In parts, for distributed conversations.
+_ADD_TIMED = _add_conversations(
+    "a", "z", _given(", CAST(:first AS timestamptz[]), CAST(:last AS timestamptz[])", ", a, z"), ""
+)
+_TIMES = HotStatement(
+    routed(
+        """
+    SELECT x.conversation_id, x.seq, x.sent_at
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:seqs AS bigint[])) AS wanted (c, s)
+    JOIN messages AS x ON x.conversation_id = c AND x.seq IN (1, s)
+    """,
+        "ids",
+    )
+)
+_WROTE = HotStatement("""
+    SELECT conversation_id, sender_id, max(seq) FROM messages
+    WHERE conversation_id = ANY(CAST(:ids AS bigint[])) AND sender_id > 0 GROUP BY conversation_id, sender_id
+""")
+_ADD_FORMER_OF = HotStatement("""
+    INSERT INTO members (conversation_id, user_id, last_delivered_seq, last_read_seq, left_seq, left_version)
+    SELECT c, u, s, s, s, 0
+    FROM unnest(CAST(:conversations AS bigint[]), CAST(:users AS bigint[]), CAST(:seqs AS bigint[])) AS new (c, u, s)
+    ON CONFLICT DO NOTHING
 """)
 # Imported history is read: the marks stand at its end.
 _ADD_MEMBERS = HotStatement("""
@@ -136,7 +185,7 @@ _ADD_MEMBERS = HotStatement("""
 """)
 # Users who wrote here but are no members become former members, who left after their last message. So exports and
 # deletions find their messages.
-_ADD_FORMER = HotStatement("""
+_ADD_FORMER = OneForm("""
     INSERT INTO members (conversation_id, user_id, last_delivered_seq, last_read_seq, left_seq, left_version)
     SELECT c, wrote.sender_id, wrote.seq, wrote.seq, wrote.seq, 0
     FROM unnest(CAST(:ids AS bigint[])) AS new (c)
@@ -151,7 +200,7 @@ _WRITTEN = HotStatement("""
     UPDATE import_conversations SET written = true
     WHERE import_id = :i AND conversation_id = ANY(CAST(:ids AS bigint[]))
 """)
-_OF_TAKEN = HotStatement("""
+_OF_TAKEN = OneForm("""
     SELECT id FROM conversations WHERE external_id = :external_id
     UNION ALL SELECT id FROM conversations WHERE direct_low = :low AND direct_high = :high LIMIT 1
 """)
@@ -218,16 +267,7 @@ def add_conversations(conn: Connection, new: Sequence[NewConversation], seqs: Se
     """
     if not new:
         return set()
-    ids, external, lows, highs, fields = zip(*new, strict=True)
-    rows = _ADD_CONVERSATIONS.rows(
-        conn,
-        ids=int_array(ids),
-        external=text_array(external),
-        lows=int_array(low or 0 for low in lows),
-        highs=int_array(high or 0 for high in highs),
-        fields=json_array(fields),
-        seqs=int_array(seqs),
-    )
+    rows = _add_timed(conn, new, seqs) if is_distributed(conn) else _ADD_CONVERSATIONS.rows(conn, **_columns(new, seqs))
     made = {id_ for (id_,) in rows}
     members = [
         (one.id, user, role, seq)
@@ -240,8 +280,52 @@ def add_conversations(conn: Connection, new: Sequence[NewConversation], seqs: Se
         _ADD_MEMBERS.run(
             conn, conversations=int_array(c), users=int_array(users), roles=text_array(roles), seqs=int_array(marks)
         )
-    _ADD_FORMER.run(conn, ids=int_array(made))
+    if is_distributed(conn):
+        _add_former(conn, made)
+        note_members(conn, made)
+    else:
+        _ADD_FORMER.run(conn, ids=int_array(made))
     return made
+
+
+def _columns(new: Sequence[NewConversation], seqs: Iterable[int]) -> dict[str, str]:
+    ids, external, lows, highs, fields = zip(*new, strict=True)
+    return {
+        "ids": int_array(ids),
+        "external": text_array(external),
+        "lows": int_array(low or 0 for low in lows),
+        "highs": int_array(high or 0 for high in highs),
+        "fields": json_array(fields),
+        "seqs": int_array(seqs),
+    }
+
+
+def _add_timed(conn: Connection, new: Sequence[NewConversation], seqs: Sequence[int]) -> list[tuple[Any, ...]]:
+    free = [(one, seq) for one, seq in zip(new, seqs, strict=True) if _take_keys(conn, one)]
+    if not free:
+        return []
+    values = _columns([one for one, _ in free], (seq for _, seq in free))
+    times = {(c, seq): str(at) for c, seq, at in _TIMES.rows(conn, **values)}
+    first = text_array(times.get((one.id, 1)) for one, _ in free)
+    last = text_array(times.get((one.id, seq)) for one, seq in free)
+    return _ADD_TIMED.rows(conn, **values, first=first, last=last)
+
+
+def _take_keys(conn: Connection, one: NewConversation) -> bool:
+    if one.external_id is not None and not take_external(conn, {one.external_id: one.id}):
+        return False
+    if one.low is None or one.high is None or take_pairs(conn, {(one.low, one.high): one.id}):
+        return True
+    give_up_external(conn, one.id)
+    return False
+
+
+def _add_former(conn: Connection, ids: Collection[int]) -> None:
+    wrote = _WROTE.rows(conn, ids=int_array(ids)) if ids else []
+    known = set(known_users(conn, {user for _, user, _ in wrote})) if wrote else set()
+    if former := [row for row in wrote if row[1] in known]:
+        c, users, seqs = (int_array(column) for column in zip(*former, strict=True))
+        _ADD_FORMER_OF.run(conn, conversations=c, users=users, seqs=seqs)
 
 
 def mark_written(conn: Connection, import_id: str, ids: Collection[int]) -> None:
@@ -253,7 +337,17 @@ def give_back(conn: Connection, import_id: str, planned: NewConversation) -> boo
     one is gone.
     """
     pair = {"low": planned.low, "high": planned.high}
-    row = _OF_TAKEN.row(conn, external_id=planned.external_id, **pair)
-    if row is not None:
-        _GIVE_BACK.run(conn, i=import_id, planned=planned.id, real=row[0])
-    return row is not None
+    if is_distributed(conn):
+        real = _holder(conn, planned)
+    else:
+        row = _OF_TAKEN.row(conn, external_id=planned.external_id, **pair)
+        real = None if row is None else row[0]
+    if real is not None:
+        _GIVE_BACK.run(conn, i=import_id, planned=planned.id, real=real)
+    return real is not None
+
+
+def _holder(conn: Connection, planned: NewConversation) -> int | None:
+    names = of_external(conn, [planned.external_id]) if planned.external_id else {}
+    pairs = of_pairs(conn, [(planned.low or 0, planned.high or 0)])
+    return next(iter([*names.values(), *pairs.values()]), None)

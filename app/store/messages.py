@@ -14,8 +14,8 @@ from sqlalchemy import Connection
 
 from app.core.answer_size import ANSWER_BYTES, count_within
 from app.core.part import WHOLE, Part
+from app.store.distribution import ListStatement, UserStatement
 from app.store.noted_changes import EVERYTHING, among
-from app.store.part_statement import PartStatement
 from app.store.pg_arrays import int_array, text_array
 from app.store.sql import HotStatement, ms_of, structs
 
@@ -114,17 +114,21 @@ _RANGE = HotStatement(f"""
     WHERE m.conversation_id = :conversation_id AND m.seq >= :first_seq AND m.seq <= :last_seq
       AND {not_hidden("m", ":user_id")} ORDER BY m.seq LIMIT :limit
 """)
-_EXISTING = HotStatement(f"""
+_EXISTING = ListStatement(
+    f"""
     SELECT n, m.seq, m.version, m.sender_id, {ms_of("m.sent_at")}
     FROM unnest(CAST(:conversations AS bigint[]), CAST(:ids AS uuid[])) WITH ORDINALITY AS wanted (c, i, n)
     JOIN messages AS m ON m.id = i AND m.conversation_id = c
-""")
+""",
+    "conversations",
+)
 _BY_ID = HotStatement(f"""
     SELECT {columns("m")} FROM unnest(CAST(:ids AS uuid[])) AS wanted (i)
     JOIN messages AS m ON m.id = i AND m.conversation_id = :conversation_id ORDER BY m.seq
 """)
 # A former member gets the changes that they would have received while they were a member.
-_CHANGED = HotStatement(f"""
+_CHANGED = ListStatement(
+    f"""
     SELECT {columns("sized")} FROM (
     SELECT first.*, {bytes_before("first", "version")} AS bytes_before FROM (
     SELECT changed.*
@@ -141,17 +145,22 @@ _CHANGED = HotStatement(f"""
     ORDER BY changed.version LIMIT :limit
     ) AS first
     ) AS sized WHERE bytes_before <= {ANSWER_BYTES} ORDER BY version
-""")
-_AT_VERSIONS = HotStatement(f"""
+""",
+    "conversations",
+)
+_AT_VERSIONS = ListStatement(
+    f"""
     SELECT {columns("sized")} FROM (
     SELECT x.*, {bytes_before("x", "version")} AS bytes_before
     FROM unnest(CAST(:conversations AS bigint[]), CAST(:versions AS bigint[])) AS wanted (c, v)
     JOIN messages AS x ON x.conversation_id = c AND x.version = v
     WHERE {not_hidden("x", ":user_id")}
     ) AS sized WHERE bytes_before <= {ANSWER_BYTES} ORDER BY version
-""")
+""",
+    "conversations",
+)
 # A message that was hidden when it was sent was never shown, so its hiding is no change.
-_HIDDEN = PartStatement("""
+_HIDDEN = UserStatement("""
     SELECT h.conversation_id, h.seq, CAST(x.id AS text), h.version
     FROM hidden_messages AS h
     JOIN members AS m ON m.conversation_id = h.conversation_id AND m.user_id = h.user_id AND m.left_seq IS NULL
@@ -238,9 +247,9 @@ def hidden_since(
     """Returns ``(conversation_id, seq, id, version)`` of messages of this part that the user hid after ``version`` and
     up to ``upto``, in order.
     """
-    rows = _HIDDEN.rows(conn, part, user_id=user_id, version=version, upto=upto)
+    rows = _HIDDEN.rows(conn, [user_id], part, user_id=user_id, version=version, upto=upto)
     return [(c, seq, id_, at) for c, seq, id_, at in rows]
 
 
-def _rows(conn: Connection, statement: HotStatement, **values: Any) -> list[StoredMessage]:
+def _rows(conn: Connection, statement: HotStatement | ListStatement, **values: Any) -> list[StoredMessage]:
     return structs(StoredMessage, statement.rows(conn, **values))

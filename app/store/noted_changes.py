@@ -17,8 +17,10 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from app.core.part import WHOLE, Part
+from app.store.layout import is_distributed
 from app.store.part_statement import PartStatement
 from app.store.pg_arrays import int_array
+from app.store.sql import HotStatement, OneForm
 
 # The user whose rows are those of groups with many members.
 OF_GROUPS = 0
@@ -43,6 +45,7 @@ _AFTER = "to_timestamp(CAST(:after_us AS float8) / 1000000)"
 # The conversations of :user_id by their rows: all that may have been active after :after_us, and the next :look of
 # them. ``seen`` is the place of the last one in the list. The user's other conversations come after it. It has no row
 # if there are no others.
+_MEMBERSHIPS = "SELECT conversation_id FROM members WHERE user_id = :user_id AND left_seq IS NULL"
 LATEST_OF_USER = f"""
     WITH next AS MATERIALIZED (
         SELECT conversation_id, active FROM noted_changes WHERE user_id = :user_id AND active <= {_AFTER}
@@ -55,20 +58,50 @@ LATEST_OF_USER = f"""
         UNION SELECT conversation_id FROM noted_changes WHERE user_id = :user_id AND active > {_AFTER}
         UNION SELECT g.conversation_id FROM seen JOIN noted_changes AS g ON g.active >= seen.active
         WHERE g.user_id = {OF_GROUPS} AND g.conversation_id IN (
-            SELECT conversation_id FROM members WHERE user_id = :user_id AND left_seq IS NULL)
+            {_MEMBERSHIPS})
     )
 """
 SEEN = ", (SELECT us FROM seen), (SELECT id FROM seen)"
-_CHANGED = PartStatement(f"""
+# The same without the members, who may be distributed: the conversations as an array, and their place.
+LATEST_NOTED = HotStatement(
+    LATEST_OF_USER.replace(_MEMBERSHIPS, "SELECT conversation_id FROM noted_changes WHERE user_id = :user_id")
+    + f"SELECT ARRAY(SELECT conversation_id FROM latest){SEEN}"
+)
+_CHANGED = PartStatement(
+    f"""
     SELECT c.id FROM {perhaps_changed(":user_id", ":version")} AS noted
     JOIN conversations AS c ON c.id = noted.conversation_id AND c.version > :version
     WHERE of_part(noted.conversation_id)
+""",
+    OneForm,
+)
+
+
+_PERHAPS = HotStatement(f"""
+    SELECT n.conversation_id FROM noted_changes AS n WHERE n.user_id = :user_id AND n.noted > :version
+    UNION
+    SELECT g.conversation_id FROM noted_changes AS g
+    WHERE g.user_id = {OF_GROUPS} AND g.noted > :version
+      AND g.conversation_id IN (SELECT conversation_id FROM noted_changes WHERE user_id = :user_id)
 """)
+_OF_THESE = PartStatement("""
+    SELECT id FROM conversations WHERE id = ANY(CAST(:ids AS bigint[])) AND version > :version AND of_part(id)
+""")
+
+
+def perhaps_changed_of(conn: Connection, user_id: int, version: int) -> list[int]:
+    """Returns the same as ``perhaps_changed``, without a look at the members, which may be distributed."""
+    return [conversation for (conversation,) in _PERHAPS.rows(conn, user_id=user_id, version=version)]
 
 
 def changed_conversations(conn: Connection, user_id: int, version: int, part: Part = WHOLE) -> list[int]:
     """Returns the conversations of this part in which the user is or was, and which changed after ``version``."""
-    return [conversation for (conversation,) in _CHANGED.rows(conn, part, user_id=user_id, version=version)]
+    if is_distributed(conn):
+        perhaps = int_array(perhaps_changed_of(conn, user_id, version))
+        rows = _OF_THESE.rows(conn, part, ids=perhaps, version=version)
+    else:
+        rows = _CHANGED.rows(conn, part, user_id=user_id, version=version)
+    return [conversation for (conversation,) in rows]
 
 
 def among(conn: Connection, user_id: int, version: int, conversations: Sequence[int] | None) -> str:

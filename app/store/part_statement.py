@@ -21,9 +21,9 @@ class PartStatement:
     For the whole, Postgres gets the constant ``true`` instead, so nothing is computed per row, and estimates stay.
     """
 
-    def __init__(self, statement: str) -> None:
-        self._whole = HotStatement(_OF_PART.sub("true", statement))
-        self._part = HotStatement(_OF_PART.sub(r"(\1 & :part_mask) = :part_number", statement))
+    def __init__(self, statement: str, form: type[HotStatement] = HotStatement) -> None:
+        self._whole = form(_OF_PART.sub("true", statement))
+        self._part = form(_OF_PART.sub(r"(\1 & :part_mask) = :part_number", statement))
 
     def rows(self, conn: Connection, part: Part, **values: Any) -> list[tuple[Any, ...]]:
         """Runs the statement and returns its rows."""

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from app.store.pg_arrays import int_array, text_array
-from app.store.sql import HotStatement
+from app.store.layout import is_distributed, routed
+from app.store.pg_arrays import bool_array, int_array, text_array
+from app.store.sql import HotStatement, OneForm
 
 CLAIM_LEASE_SECONDS = 15
 
@@ -77,15 +78,18 @@ _ENQUEUE = HotStatement(f"""
     DO UPDATE SET seq = greatest(d.seq, excluded.seq), kind = 'message'
     RETURNING 1
 """)
+_KEPT = "unnest(CAST(:users AS bigint[]), CAST(:conversations AS bigint[]), CAST(:seqs AS bigint[])) AS kept (u, c, s)"
+
+
 # For devices that show a deleted message, one that is no longer worth a notification, or an outdated text, if another
 # message is left that is worth a notification.
-_ENQUEUE_UPDATES = HotStatement(f"""
+def _updates(kept: str, form: type[HotStatement] = HotStatement) -> HotStatement:
+    return form(f"""
     INSERT INTO push_deliveries AS d (target_id, user_id, conversation_id, seq, kind, provider, host, due_at)
     SELECT t.id, t.user_id, c, w.seq, 'update', served.provider, t.host, now()
-    FROM unnest(CAST(:users AS bigint[]), CAST(:conversations AS bigint[]), CAST(:seqs AS bigint[])) AS kept (u, c, s)
+    FROM {_KEPT}
     JOIN push_shown AS w ON w.user_id = u AND w.conversation_id = c AND w.seq > 0
-    JOIN messages AS x ON x.conversation_id = c AND x.seq = w.seq
-        AND (w.seq > s OR x.deleted_at IS NOT NULL OR x.edited_at IS DISTINCT FROM w.edited_at)
+    {kept}
     JOIN push_targets AS t ON t.id = w.target_id AND t.user_id = u
     JOIN {_SERVED} ON served.platform = t.platform
     WHERE s > 0
@@ -93,6 +97,33 @@ _ENQUEUE_UPDATES = HotStatement(f"""
     DO UPDATE SET seq = greatest(d.seq, excluded.seq), kind = 'update'
     RETURNING 1
 """)
+
+
+_ENQUEUE_UPDATES = _updates(
+    """JOIN messages AS x ON x.conversation_id = c AND x.seq = w.seq
+        AND (w.seq > s OR x.deleted_at IS NOT NULL OR x.edited_at IS DISTINCT FROM w.edited_at)""",
+    OneForm,
+)
+# In parts, for distributed conversations.
+_SHOWN = HotStatement(f"""
+    SELECT DISTINCT c, w.seq FROM {_KEPT}
+    JOIN push_shown AS w ON w.user_id = u AND w.conversation_id = c AND w.seq > 0 WHERE s > 0
+""")
+_CHANGED = HotStatement(
+    routed(
+        """
+    SELECT x.conversation_id, x.seq, x.edited_at, x.deleted_at IS NOT NULL
+    FROM unnest(CAST(:conversations AS bigint[]), CAST(:seqs AS bigint[])) AS shown (c, s)
+    JOIN messages AS x ON x.conversation_id = c AND x.seq = s
+    """,
+        "conversations",
+    )
+)
+_ENQUEUE_UPDATES_OF = _updates("""JOIN unnest(
+        CAST(:x_conversations AS bigint[]), CAST(:x_seqs AS bigint[]), CAST(:x_edited AS timestamptz[]),
+        CAST(:x_deleted AS boolean[])
+    ) AS x (conversation_id, seq, edited_at, is_deleted) ON x.conversation_id = c AND x.seq = w.seq
+        AND (w.seq > s OR x.is_deleted OR x.edited_at IS DISTINCT FROM w.edited_at)""")
 _ENQUEUE_CLEARS = HotStatement(f"""
     INSERT INTO push_deliveries AS d (target_id, user_id, conversation_id, seq, kind, provider, host, due_at)
     SELECT t.id, t.user_id, c, w.seq, 'clear', served.provider, t.host, now()
@@ -195,7 +226,24 @@ def enqueue_corrections(conn: Connection, newest: Sequence[PendingPush], *, prov
         "platforms": text_array(providers.keys()),
         "providers": text_array(providers.values()),
     }
-    return sum(len(statement.rows(conn, **values)) for statement in (_ENQUEUE_CLEARS, _ENQUEUE_UPDATES))
+    return len(_ENQUEUE_CLEARS.rows(conn, **values)) + len(_updated(conn, values))
+
+
+def _updated(conn: Connection, values: dict[str, str]) -> list[tuple[Any, ...]]:
+    if not is_distributed(conn):
+        return _ENQUEUE_UPDATES.rows(conn, **values)
+    shown = _SHOWN.rows(conn, **values)
+    if not shown:
+        return []
+    conversations, seqs = (int_array(column) for column in zip(*shown, strict=True))
+    found = _CHANGED.rows(conn, conversations=conversations, seqs=seqs)
+    messages = {
+        "x_conversations": int_array(row[0] for row in found),
+        "x_seqs": int_array(row[1] for row in found),
+        "x_edited": text_array(None if row[2] is None else str(row[2]) for row in found),
+        "x_deleted": bool_array(row[3] for row in found),
+    }
+    return _ENQUEUE_UPDATES_OF.rows(conn, **values, **messages)
 
 
 def next_due_ms(conn: Connection) -> int | None:

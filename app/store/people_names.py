@@ -12,9 +12,11 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql import literal_column
 
 from app.core.people_names import NameQuery, name_terms
+from app.store.distribution import UserStatement
+from app.store.layout import is_distributed
 from app.store.models import User, UserNameTerm
-from app.store.pg_arrays import text_array
-from app.store.sql import HotStatement
+from app.store.pg_arrays import int_array, text_array
+from app.store.sql import HotStatement, OneForm
 
 # Candidates that are compared with the whole query. Only very common names have more.
 MAX_CANDIDATES = 500
@@ -36,13 +38,24 @@ MATCHES = """(starts_with(u.username, :start) OR starts_with(lower(u.display_nam
     WHERE NOT EXISTS (
         SELECT FROM user_name_terms AS n WHERE n.user_id = u.id AND starts_with(n.term, asked.word))))"""
 # People of common conversations.
-_CONTACTS = HotStatement(f"""
+_CONTACTS = OneForm(f"""
     SELECT u.id, u.username, u.display_name FROM users AS u
     WHERE u.deleted_at IS NULL AND u.id IN (
         SELECT theirs.user_id FROM members AS mine
         JOIN members AS theirs ON theirs.conversation_id = mine.conversation_id
         WHERE mine.user_id = :viewer AND mine.left_seq IS NULL AND coalesce(theirs.left_seq, 0) = 0)
       AND {MATCHES}
+    ORDER BY u.username LIMIT :limit
+""")
+# In parts, for distributed conversations.
+_MET = UserStatement("""
+    SELECT DISTINCT theirs.user_id FROM members AS mine
+    JOIN members AS theirs ON theirs.conversation_id = mine.conversation_id
+    WHERE mine.user_id = :viewer AND mine.left_seq IS NULL AND coalesce(theirs.left_seq, 0) = 0
+""")
+_AMONG = HotStatement(f"""
+    SELECT u.id, u.username, u.display_name FROM users AS u
+    WHERE u.deleted_at IS NULL AND u.id = ANY(CAST(:users AS bigint[])) AND {MATCHES}
     ORDER BY u.username LIMIT :limit
 """)
 
@@ -87,7 +100,12 @@ def find_by_name(conn: Connection, query: NameQuery) -> list[tuple[str, int]]:
 
 def contacts_by_name(conn: Connection, viewer: int, query: NameQuery) -> list[tuple[str, int]]:
     """Returns (username, id) of people of the viewer's conversations whose usernames or display names match."""
-    rows = _CONTACTS.rows(conn, viewer=viewer, **match_values(query), limit=MAX_CANDIDATES)
+    values = {**match_values(query), "limit": MAX_CANDIDATES}
+    if is_distributed(conn):
+        met = int_array(user for (user,) in _MET.rows(conn, [viewer], viewer=viewer))
+        rows = _AMONG.rows(conn, users=met, **values)
+    else:
+        rows = _CONTACTS.rows(conn, viewer=viewer, **values)
     return [(username, id_) for id_, username, name in rows if query.matches(username, name)]
 
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from app.store.distribution import ListStatement
 from app.store.pg_arrays import int_array, text_array
-from app.store.sql import HotStatement
 
 
 class Preview(NamedTuple):
@@ -26,7 +26,8 @@ class Preview(NamedTuple):
 _PREVIEW = "x.seq, x.sender_id, CASE WHEN x.deleted_at IS NULL THEN coalesce(x.body, '') END"
 # A message that was sent behind a block is hidden with its own first version. One that a viewer deleted for themselves
 # is hidden with a later version: the viewer could read it, so live events and reads go on quoting it.
-_PREVIEWS = HotStatement(f"""
+_PREVIEWS = ListStatement(
+    f"""
     SELECT n, {_PREVIEW}, x.shadow, ARRAY(
         SELECT h.user_id FROM conversations AS d
         JOIN hidden_messages AS h ON h.user_id IN (d.direct_low, d.direct_high)
@@ -34,8 +35,11 @@ _PREVIEWS = HotStatement(f"""
         WHERE d.id = x.conversation_id)
     FROM unnest(CAST(:conversations AS bigint[]), CAST(:ids AS uuid[])) WITH ORDINALITY AS wanted (c, i, n)
     JOIN messages AS x ON x.id = i AND x.conversation_id = c
-""")
-_PREVIEWS_FOR = HotStatement(f"""
+""",
+    "conversations",
+)
+_PREVIEWS_FOR = ListStatement(
+    f"""
     SELECT n, {_PREVIEW}
     FROM unnest(CAST(:viewers AS bigint[]), CAST(:conversations AS bigint[]), CAST(:ids AS uuid[]))
         WITH ORDINALITY AS wanted (u, c, i, n)
@@ -45,7 +49,9 @@ _PREVIEWS_FOR = HotStatement(f"""
     WHERE NOT (x.shadow AND x.sender_id <> u)
       AND NOT EXISTS (SELECT FROM hidden_messages AS h WHERE h.user_id = u AND h.conversation_id = c
         AND h.seq = x.seq AND h.version = x.created_version)
-""")
+""",
+    "conversations",
+)
 
 
 def previews(conn: Connection, quoted: Sequence[tuple[int, str]]) -> dict[tuple[int, str], Preview]:

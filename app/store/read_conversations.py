@@ -13,12 +13,13 @@ from typing import NamedTuple
 from sqlalchemy import Connection, delete
 
 from app.core.part import WHOLE, Part
+from app.store.layout import is_distributed
 from app.store.models import ReadConversations
-from app.store.noted_changes import perhaps_changed
+from app.store.noted_changes import perhaps_changed, perhaps_changed_of
 from app.store.part_statement import PartStatement
 from app.store.pg_arrays import int_array
-from app.store.sql import HotStatement
-from app.store.unread import IS_MEMBER, unread_count
+from app.store.sql import HotStatement, OneForm
+from app.store.unread import IS_MEMBER, unread_count, unread_counts
 
 # From so many conversations on, a user's state is kept. It is written again after an hour.
 MANY = 200
@@ -39,7 +40,8 @@ _STATES = HotStatement("""
     JOIN log_state AS l ON l.id = r.shard + 1 AND l.epoch = r.epoch
     WHERE r.user_id = ANY(CAST(:users AS bigint[]))
 """)
-_COUNTS = PartStatement(f"""
+_COUNTS = PartStatement(
+    f"""
     SELECT user_id, conversation_id, n FROM (
         SELECT m.user_id, m.conversation_id, {unread_count("m")} AS n
         FROM (SELECT conversation_id FROM {perhaps_changed(":user_id", ":version")} AS noted
@@ -48,7 +50,9 @@ _COUNTS = PartStatement(f"""
             AND of_part(m.conversation_id)
         OFFSET 0  -- without it, Postgres counts once for the condition and once for the result
     ) AS counted WHERE n > 0
-""")
+""",
+    OneForm,
+)
 _KEEP = HotStatement("""
     INSERT INTO read_conversations AS r (user_id, shard, epoch, version, unread)
     VALUES (:user_id, :shard, :epoch, :version, CAST(:unread AS bigint[]))
@@ -65,6 +69,9 @@ def read_states(conn: Connection, user_ids: Collection[int]) -> dict[tuple[int, 
 
 def unread_counts_since(conn: Connection, state: ReadState, part: Part = WHOLE) -> list[tuple[int, int, int]]:
     """Returns the same as ``unread.unread_counts`` of this user and part. ``state`` is that of the part's shard."""
+    if is_distributed(conn):
+        changed = perhaps_changed_of(conn, state.user_id, state.version)
+        return unread_counts(conn, [state.user_id], part, among=[*changed, *state.unread])
     unread = int_array(state.unread)
     rows = _COUNTS.rows(conn, part, user_id=state.user_id, version=state.version, unread=unread)
     return [(user, conversation, count) for user, conversation, count in rows]

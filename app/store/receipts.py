@@ -8,10 +8,10 @@ from msgspec import Struct
 from sqlalchemy import Connection
 
 from app.core.part import WHOLE, Part
+from app.store.distribution import ListStatement, UserStatement
 from app.store.noted_changes import among
-from app.store.part_statement import PartStatement
 from app.store.pg_arrays import int_array
-from app.store.sql import HotStatement, structs
+from app.store.sql import structs
 
 
 class StoredReceipt(Struct, frozen=True):
@@ -24,7 +24,8 @@ class StoredReceipt(Struct, frozen=True):
 
 # In larger conversations, a member receives only their own marks and the mark of another member that moved last.
 MAX_RECEIPT_MEMBERS = 100
-_CHANGED = HotStatement(f"""
+_CHANGED = ListStatement(
+    f"""
     SELECT marks.conversation_id, marks.user_id, marks.last_delivered_seq, marks.last_read_seq, marks.version
     FROM unnest(CAST(:conversations AS bigint[])) AS wanted (id)
     JOIN members AS m ON m.conversation_id = wanted.id AND m.user_id = :user_id AND m.left_seq IS NULL
@@ -39,19 +40,27 @@ _CHANGED = HotStatement(f"""
            AND x.version > greatest(:version, m.joined_version) AND x.left_seq IS NULL AND x.user_id <> :user_id
          ORDER BY x.version DESC LIMIT 1)
         UNION ALL
-        SELECT m.* WHERE c.member_count > {MAX_RECEIPT_MEMBERS} AND m.version > greatest(:version, m.joined_version)
+        SELECT x.* FROM members AS x
+        WHERE c.member_count > {MAX_RECEIPT_MEMBERS} AND x.conversation_id = c.id AND x.user_id = :user_id
+          AND x.version > greatest(:version, x.joined_version)
     ) AS marks
     ORDER BY marks.version
-""")
-_AT_VERSIONS = HotStatement("""
+""",
+    "conversations",
+)
+_AT_VERSIONS = ListStatement(
+    """
     SELECT x.conversation_id, x.user_id, x.last_delivered_seq, x.last_read_seq, x.version
     FROM unnest(CAST(:conversations AS bigint[]), CAST(:users AS bigint[]), CAST(:versions AS bigint[]))
         AS wanted (c, u, v)
     JOIN members AS x ON x.conversation_id = c AND x.user_id = u AND x.version = v AND x.left_seq IS NULL
     ORDER BY x.version
-""")
+""",
+    "conversations",
+)
 # Three, because one of them may be the sender of the message and another one the user who reads this.
-_FURTHEST_BEHIND = HotStatement(f"""
+_FURTHEST_BEHIND = ListStatement(
+    f"""
     SELECT c.id, m.user_id, m.last_delivered_seq
     FROM unnest(CAST(:ids AS bigint[])) AS wanted (id)
     JOIN conversations AS c ON c.id = wanted.id AND c.member_count <= {MAX_RECEIPT_MEMBERS}
@@ -59,10 +68,12 @@ _FURTHEST_BEHIND = HotStatement(f"""
         SELECT x.user_id, x.last_delivered_seq FROM members AS x
         WHERE x.conversation_id = c.id AND x.left_seq IS NULL ORDER BY x.last_delivered_seq LIMIT 3
     ) AS m
-""")
+""",
+    "ids",
+)
 # The greatest seq among the last 20 messages that changed up to ``version``. A message that changed after it is not
 # counted, nor is one that 20 later changes hide. The mark then moves with a later version, but never too far.
-_DELIVERED_UP_TO = PartStatement("""
+_DELIVERED_UP_TO = UserStatement("""
     SELECT m.conversation_id, newest.seq
     FROM members AS m
     JOIN conversations AS c ON c.id = m.conversation_id AND c.last_seq > m.last_delivered_seq
@@ -104,7 +115,7 @@ def delivered_up_to(conn: Connection, user_id: int, version: int, part: Part = W
 
     Contains only conversations whose stored mark is behind that seq.
     """
-    rows = _DELIVERED_UP_TO.rows(conn, part, user_id=user_id, version=version)
+    rows = _DELIVERED_UP_TO.rows(conn, [user_id], part, user_id=user_id, version=version)
     return [(conversation, seq) for conversation, seq in rows]
 
 

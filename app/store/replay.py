@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
+from app.store.distribution import ListStatement
 from app.store.messages import StoredMessage, columns, not_hidden
 from app.store.noted_changes import among
 from app.store.pg_arrays import int_array
@@ -26,30 +27,42 @@ class StoredSettings(NamedTuple):
     marked_unread: bool
 
 
-_AT = HotStatement(f"""
+_AT = ListStatement(
+    f"""
     SELECT {columns("x")}
     FROM unnest(CAST(:conversations AS bigint[]), CAST(:seqs AS bigint[])) AS wanted (c, s)
     JOIN members AS m ON m.user_id = :user_id AND m.conversation_id = c AND m.left_seq IS NULL AND m.visible_from < s
     JOIN messages AS x ON x.conversation_id = c AND x.seq = s
     WHERE {not_hidden("x", ":user_id")}
-""")
+""",
+    "conversations",
+)
 _ONE = HotStatement(f"SELECT {columns('x')} FROM messages AS x WHERE conversation_id = :conversation_id AND seq = :seq")
-_GROUPS = HotStatement("""
+_GROUPS = ListStatement(
+    """
     SELECT c.id, c.info_version FROM unnest(CAST(:conversations AS bigint[])) AS wanted (id)
     JOIN conversations AS c ON c.id = wanted.id AND c.info_version > :version
     JOIN members AS m ON m.conversation_id = c.id AND m.user_id = :user_id AND m.left_seq IS NULL
-""")
-_LEFT = HotStatement("""
+""",
+    "conversations",
+)
+_LEFT = ListStatement(
+    """
     SELECT conversation_id, left_version FROM unnest(CAST(:conversations AS bigint[])) AS wanted (id)
     JOIN members ON conversation_id = wanted.id AND user_id = :user_id AND left_version > :version
-""")
-_SETTINGS = HotStatement(f"""
+""",
+    "conversations",
+)
+_SETTINGS = ListStatement(
+    f"""
     SELECT conversation_id, settings_version, {ms_of("muted_until")}, archived, pinned_at IS NOT NULL,
            mute_except_mentions, {IS_MARKED_UNREAD}
     FROM unnest(CAST(:conversations AS bigint[])) AS wanted (id)
     JOIN members ON conversation_id = wanted.id AND user_id = :user_id AND settings_version > :version
         AND left_seq IS NULL
-""")
+""",
+    "conversations",
+)
 
 
 def messages_at(conn: Connection, user_id: int, places: Sequence[tuple[int, int]]) -> list[StoredMessage]:
@@ -92,7 +105,7 @@ def settings_since(
 
 
 def _since(
-    statement: HotStatement, conn: Connection, user_id: int, version: int, conversations: Sequence[int] | None
+    statement: ListStatement, conn: Connection, user_id: int, version: int, conversations: Sequence[int] | None
 ) -> list[tuple[Any, ...]]:
     wanted = among(conn, user_id, version, conversations)
     return statement.rows(conn, user_id=user_id, version=version, conversations=wanted)

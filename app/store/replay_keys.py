@@ -14,9 +14,12 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from app.core.part import WHOLE, Part
+from app.store.distribution import UserStatement
+from app.store.layout import is_distributed, routed
 from app.store.part_statement import PartStatement
 from app.store.pg_arrays import int_array
 from app.store.receipts import MAX_RECEIPT_MEMBERS
+from app.store.sql import HotStatement, OneForm
 
 
 class What(IntEnum):
@@ -81,7 +84,8 @@ _OF_USER = "\nUNION ALL ".join(
         WHERE user_id = :user_id AND {_within("version")} AND of_part(conversation_id)"""
     for table in ("hidden_messages", "stars", "drafts", "shadow_changes")
 )
-_KEYS = PartStatement(f"""
+_KEYS = PartStatement(
+    f"""
     SELECT version, conversation_id, what, user_id FROM (
         SELECT k.version, m.conversation_id, k.what, k.user_id
         FROM unnest(CAST(:conversations AS bigint[])) AS wanted (id)
@@ -91,6 +95,31 @@ _KEYS = PartStatement(f"""
         CROSS JOIN LATERAL ({_MESSAGES} UNION ALL {_MARKS} UNION ALL {_MEDIA} UNION ALL {_STATES}) AS k
         UNION ALL {_OF_USER}
     ) AS found ORDER BY version LIMIT :limit
+""",
+    OneForm,
+)
+
+
+# In parts, for distributed conversations. Reads of the rows check who sees a medium.
+_OF_CHANGED = HotStatement(
+    routed(
+        f"""
+    SELECT k.version, m.conversation_id, k.what, k.user_id
+    FROM unnest(CAST(:conversations AS bigint[])) AS wanted (id)
+    JOIN members AS m ON m.conversation_id = wanted.id AND m.user_id = :user_id
+        AND (m.left_version IS NULL OR m.left_version > :after)
+    JOIN conversations AS c ON c.id = wanted.id
+    CROSS JOIN LATERAL ({_MESSAGES} UNION ALL {_MARKS} UNION ALL {_STATES}) AS k
+    ORDER BY k.version LIMIT :limit
+    """,
+        "conversations",
+    )
+)
+_PRIVATE = UserStatement(f"SELECT * FROM ({_OF_USER}) AS own ORDER BY version LIMIT :limit")
+_MEDIA_OF = HotStatement(f"""
+    SELECT version, conversation_id, {What.MEDIUM:d}, 0 FROM media
+    WHERE conversation_id = ANY(CAST(:conversations AS bigint[])) AND {_within("version")}
+    ORDER BY version LIMIT :limit
 """)
 
 
@@ -107,4 +136,8 @@ def keys_between(
     of the user and of this part that changed after ``after``.
     """
     values = {"user_id": user_id, "conversations": int_array(conversations), "after": after, "upto": upto}
+    if is_distributed(conn):
+        rows = _OF_CHANGED.rows(conn, **values, limit=limit) + _MEDIA_OF.rows(conn, **values, limit=limit)
+        rows += _PRIVATE.rows(conn, [user_id], part, **values, limit=limit)
+        return sorted(Key(*row) for row in rows)[:limit]
     return [Key(*row) for row in _KEYS.rows(conn, part, **values, limit=limit)]

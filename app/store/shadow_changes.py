@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy import Connection, delete
 
 from app.core.records import Record
 from app.store.change_values import act_of
+from app.store.distribution import among_own
 from app.store.models import ShadowChange
+from app.store.pg_arrays import int_array
 from app.store.sql import HotStatement, ms_of
 from app.store.suspensions import is_shadowed
 
@@ -19,6 +23,16 @@ _ADD = HotStatement("""
 # Columns of the alias s: the arguments of ``own_record`` after the user and the place of the message.
 SHADOW_COLUMNS = f"s.kind, s.version, {ms_of('s.sent_at')}, CAST(s.message_id AS text), s.body"
 LASTING = f"JOIN users AS u ON u.id = s.user_id AND {is_shadowed('u')}"
+# For distributed conversations: those of the users whose suspension lasts.
+LASTING_FOR = "AND s.user_id = ANY(CAST(:shadowed AS bigint[]))"
+_SHADOWED = HotStatement(f"""
+    SELECT u.id FROM users AS u WHERE u.id = ANY(CAST(:users AS bigint[])) AND {is_shadowed("u")}
+""")
+
+
+def shadowed_among(conn: Connection, users: Collection[int]) -> list[int]:
+    """Returns those of the users who have a shadow suspension now."""
+    return [user for (user,) in _SHADOWED.rows(conn, users=int_array(users))]
 
 
 def add_change(conn: Connection, record: Record) -> None:
@@ -35,4 +49,5 @@ def own_record(
 
 def forget_changes(conn: Connection, user_id: int) -> None:
     """Deletes the changes of an earlier shadow suspension, which would show again in a later one."""
-    conn.execute(delete(ShadowChange).where(ShadowChange.user_id == user_id))
+    theirs = delete(ShadowChange).where(ShadowChange.user_id == user_id)
+    conn.execute(theirs.where(*among_own(conn, user_id, ShadowChange.conversation_id)))

@@ -7,17 +7,22 @@ from __future__ import annotations
 from sqlalchemy import Connection, Engine
 
 from app.store.engine import reading
+from app.store.layout import is_distributed
 from app.store.log_switches import hold_switches
-from app.store.sql import HotStatement
+from app.store.sql import HotStatement, OneForm
 
 _READ = HotStatement("SELECT shards FROM shard_count")
-_CLAIM = HotStatement("""
+_CLAIM = OneForm("""
     INSERT INTO shard_count (id, shards)
     SELECT 1, CASE WHEN EXISTS (SELECT FROM conversations) THEN 1 ELSE CAST(:shards AS smallint) END
     ON CONFLICT DO NOTHING
 """)
 _LOCK = HotStatement("SELECT shards FROM shard_count WHERE id = 1 FOR UPDATE")
-_IS_NEW = HotStatement("SELECT NOT EXISTS (SELECT FROM conversations)")
+# In parts, for distributed conversations.
+_CLAIM_NUMBER = HotStatement("""
+    INSERT INTO shard_count (id, shards) VALUES (1, CAST(:shards AS smallint)) ON CONFLICT DO NOTHING
+""")
+_ANY = HotStatement("SELECT id FROM conversations LIMIT 1")
 _KEEP_OPEN = HotStatement("SELECT set_config('idle_in_transaction_session_timeout', '0', true)")
 _EPOCHS = HotStatement("SELECT id - 1, epoch FROM log_state")
 # A row that a former use of the shard left is replaced.
@@ -43,7 +48,10 @@ def read_or_claim(engine: Engine, shards: int) -> int:
 
 def claim(conn: Connection, shards: int) -> int:
     """Sets the number of an installation that has none, and returns the number."""
-    _CLAIM.run(conn, shards=shards)
+    if is_distributed(conn):
+        _CLAIM_NUMBER.run(conn, shards=shards if is_new(conn) else 1)
+    else:
+        _CLAIM.run(conn, shards=shards)
     [(number,)] = _READ.rows(conn)
     return int(number)
 
@@ -58,8 +66,7 @@ def lock_count(conn: Connection, shards: int) -> int:
 
 def is_new(conn: Connection) -> bool:
     """Returns whether there is no conversation yet."""
-    [(new,)] = _IS_NEW.rows(conn)
-    return bool(new)
+    return _ANY.row(conn) is None
 
 
 def epochs_of_shards(conn: Connection) -> dict[int, int]:

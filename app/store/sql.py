@@ -106,3 +106,7 @@ class HotStatement:
     def run(self, conn: Connection, **values: Any) -> int:
         """Runs a statement that returns no rows, not in a ``pipelined`` block. Returns how many rows it changed."""
         return driver(conn).execute(self._bytes, values, prepare=True).rowcount
+
+
+class OneForm(HotStatement):
+    """A statement that runs only with one Postgres. Distributed conversations have other forms (distribution.py)."""

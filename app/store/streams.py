@@ -31,11 +31,13 @@ _SAVE = HotStatement("""
     WITH saved AS (
         UPDATE messages AS m SET body = t
         FROM unnest(CAST(:conversations AS bigint[]), CAST(:seqs AS bigint[]), CAST(:texts AS text[])) AS new (c, s, t)
-        WHERE m.conversation_id = c AND m.seq = s AND m.extra ? 'streaming' AND m.deleted_at IS NULL
+        WHERE m.conversation_id = c AND m.seq = s AND m.conversation_id = ANY(CAST(:conversations AS bigint[]))
+          AND m.extra ? 'streaming' AND m.deleted_at IS NULL
           AND length(coalesce(m.body, '')) < length(t)
         RETURNING m.conversation_id AS c, m.seq AS s
     )
-    UPDATE streams SET touched_at = now() FROM saved WHERE conversation_id = c AND seq = s RETURNING c, s
+    UPDATE streams SET touched_at = now() FROM saved
+    WHERE conversation_id = c AND seq = s AND conversation_id = ANY(CAST(:conversations AS bigint[])) RETURNING c, s
 """)
 _UNTOUCHED = HotStatement(f"""
     SELECT conversation_id, seq FROM streams

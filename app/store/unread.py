@@ -14,10 +14,11 @@ from sqlalchemy import Connection
 
 from app.core.answer_size import ANSWER_BYTES
 from app.core.part import WHOLE, Part
+from app.store.distribution import UserStatement, conversations_of
+from app.store.layout import is_distributed, routed
 from app.store.messages import Page, StoredMessage, bytes_before, columns, first_page, not_hidden
-from app.store.part_statement import PartStatement
 from app.store.pg_arrays import int_array
-from app.store.sql import HotStatement
+from app.store.sql import HotStatement, OneForm, structs
 
 # The maximum of an unread count, and of the index entries that it reads.
 COUNT_CAP = 10_000
@@ -73,7 +74,7 @@ def unread_count(member: str, read: str = "") -> str:
         ) AS newest WHERE sender_id <> {m}.user_id)"""
 
 
-_COUNTS = PartStatement(f"""
+_COUNTS = UserStatement(f"""
     SELECT user_id, conversation_id, n FROM (
         SELECT m.user_id, m.conversation_id, {unread_count("m")} AS n
         FROM unnest(CAST(:users AS bigint[])) AS wanted (u) JOIN members AS m ON m.user_id = u AND m.left_seq IS NULL
@@ -83,8 +84,8 @@ _COUNTS = PartStatement(f"""
 """)
 
 
-def _unread(member: str) -> HotStatement:
-    return HotStatement(f"""
+def _unread(member: str) -> OneForm:
+    return OneForm(f"""
     SELECT n, {columns("found")}
     FROM unnest(CAST(:users AS bigint[]), CAST(:conversations AS bigint[]), CAST(:limits AS bigint[]))
          WITH ORDINALITY AS wanted (u, c, up_to, n)
@@ -107,17 +108,48 @@ def _unread(member: str) -> HotStatement:
 """)
 
 
+def _unread_of_one(member: str) -> HotStatement:
+    """Returns the statement for one request: Citus has no windows within a LATERAL."""
+    return HotStatement(
+        routed(
+            f"""
+    SELECT {columns("found")} FROM (
+        SELECT oldest.*, {bytes_before("oldest", "created_version")} AS bytes_before FROM (
+        SELECT unread.* FROM members AS m
+        CROSS JOIN LATERAL (
+            SELECT * FROM messages AS x
+            WHERE x.conversation_id = m.conversation_id AND x.seq > greatest({read_by("m")}, m.visible_from)
+              AND x.sender_id <> m.user_id AND x.deleted_at IS NULL AND {not_hidden("x", "m.user_id")}
+            ORDER BY x.seq LIMIT :limit
+        ) AS unread
+        WHERE m.user_id = :user_id AND {member}
+        ORDER BY unread.created_version LIMIT :limit
+        ) AS oldest
+    ) AS found WHERE bytes_before <= :max_bytes ORDER BY found.created_version
+    """,
+            "within",
+        )
+    )
+
+
 _UNREAD = _unread(IS_MEMBER)
+_UNREAD_OF_ONE, _UNREAD_ADMITTED_OF_ONE = _unread_of_one(IS_MEMBER), _unread_of_one(IS_MEMBER_OR_ADMITTED)
 _UNREAD_ADMITTED = _unread(IS_MEMBER_OR_ADMITTED)
 
 
-def unread_counts(conn: Connection, user_ids: Sequence[int], part: Part = WHOLE) -> list[tuple[int, int, int]]:
-    """Returns ``(user_id, conversation_id, count)`` for conversations of this part with unread messages.
+def unread_counts(
+    conn: Connection, user_ids: Sequence[int], part: Part = WHOLE, among: Collection[int] | None = None
+) -> list[tuple[int, int, int]]:
+    """Returns ``(user_id, conversation_id, count)`` for conversations of this part with unread messages. If
+    conversations are distributed, ``among`` may limit them.
 
     The count is exact up to ``COUNT_CAP`` messages beyond the read mark. If there are more, it covers the newest
     ``COUNT_CAP``.
     """
-    rows = _COUNTS.rows(conn, part, users=int_array(user_ids))
+    if among is None:
+        rows = _COUNTS.rows(conn, user_ids, part, users=int_array(user_ids))
+    else:
+        rows = _COUNTS.distributed.rows(conn, part, users=int_array(user_ids), within=int_array(among))
     return [(user, conversation, count) for user, conversation, count in rows]
 
 
@@ -131,6 +163,8 @@ def unread_messages(
     """Returns the oldest unread messages for each request, in the order in which they were sent, with at most
     ``max_bytes`` of text for each. ``admitted`` are conversations whose admission is not stored yet.
     """
+    if is_distributed(conn):
+        return [_unread_messages_of(conn, request, max_bytes, admitted) for request in requests]
     values = {
         "users": int_array(r.user_id for r in requests),
         "conversations": int_array(r.conversation_id or 0 for r in requests),
@@ -146,3 +180,18 @@ def unread_messages(
     for n, *row in rows:
         found[n - 1].append(StoredMessage(*row))
     return [first_page(rows, r.limit, max_bytes) for r, rows in zip(requests, found, strict=True)]
+
+
+def _unread_messages_of(conn: Connection, request: UnreadRequest, max_bytes: int, admitted: Collection[int]) -> Page:
+    one = request.conversation_id
+    values = {
+        "user_id": request.user_id,
+        "limit": request.limit + 1,
+        "max_bytes": max_bytes,
+        "within": conversations_of(conn, [request.user_id]) if one is None else int_array([one]),
+    }
+    if admitted:
+        rows = _UNREAD_ADMITTED_OF_ONE.rows(conn, **values, admitted=int_array(admitted))
+    else:
+        rows = _UNREAD_OF_ONE.rows(conn, **values)
+    return first_page(structs(StoredMessage, rows), request.limit, max_bytes)

@@ -6,19 +6,22 @@ from collections.abc import Collection, Mapping
 
 from sqlalchemy import Connection
 
+from app.store.distribution import ListStatement
 from app.store.pg_arrays import int_array
-from app.store.sql import HotStatement
 from app.store.unread import IS_MEMBER, IS_MEMBER_OR_ADMITTED, read_by, unread_count
 
 
-def _count(member: str) -> HotStatement:
-    return HotStatement(f"""
+def _count(member: str) -> ListStatement:
+    return ListStatement(
+        f"""
     SELECT m.user_id, c.id, c.last_seq, {unread_count("m", f"greatest({read_by('m')}, wanted.read_seq)")}
     FROM unnest(CAST(:users AS bigint[]), CAST(:ids AS bigint[]), CAST(:reads AS bigint[]))
          AS wanted (u, id, read_seq)
     JOIN conversations AS c ON c.id = wanted.id
     JOIN members AS m ON m.conversation_id = c.id AND m.user_id = wanted.u AND {member}
-""")
+""",
+        "ids",
+    )
 
 
 _COUNT = _count(IS_MEMBER)

@@ -36,7 +36,7 @@ class History:
     """Some users in direct conversations, small groups, and a group that is about to become large."""
 
     def __init__(self, engine: Engine, seed: int, *, crowd: int = 96) -> None:
-        self._engine = engine
+        self.engine = engine
         self.random = Random(seed)
         self.version = BEGIN_US + seed * 10**12
         self.versions = [0]
@@ -67,13 +67,13 @@ class History:
         for record in self._waiting:
             rows.add(record)
         apply = partial(apply_changes, rows.changes) if rows.changes else None
-        store_batch_and_enqueue_pushes(self._engine, 1, rows.messages, rows.receipts, apply=apply)
+        store_batch_and_enqueue_pushes(self.engine, 1, rows.messages, rows.receipts, apply=apply)
         self._waiting = []
 
     def open_held(self, other: int) -> tuple[int, int]:
         """Opens a direct conversation that is held back from ``other``. Returns it, and the user who opened it."""
-        [stranger] = add_users(self._engine, 1)
-        with autocommit(self._engine) as conn:
+        [stranger] = add_users(self.engine, 1)
+        with autocommit(self.engine) as conn:
             conn.exec_driver_sql("UPDATE users SET may_write = 'nobody' WHERE id = %s", (other,))
             opened = get_or_create_direct(conn, stranger, other)
         assert opened is not None
