@@ -14,6 +14,9 @@ There are two ways to write a statement:
   types, and a renamed column fails at import: everything that runs a few times per session, upload or day, where
   0.1 ms does not matter. Examples are ``users``, ``auth_sessions``, ``invites``, ``reports`` and ``media``.
 
+If Citus distributes the conversations, each statement about them says which ones (layout.py, distribution.py).
+Where that would cost a single Postgres something, a statement has two forms; ``OneForm`` marks those of one Postgres.
+
 A module uses one of the two. Only a module that is mostly SQL by hand may write its simple statements with the models.
 ``sqlalchemy.text`` is used by neither.
 """

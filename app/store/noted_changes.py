@@ -7,6 +7,8 @@ members of the group's row. So the rows with a greater ``noted`` include all con
 the conversations themselves decide. While a conversation changes again and again, it is noted once in five minutes,
 with a time five minutes ahead. Otherwise its notes are exact.
 
+If conversations are distributed, distributed_notes.py does what the triggers do.
+
 Every membership has a row. When the user leaves, it stays, and the invariant holds for what the user saw.
 """
 

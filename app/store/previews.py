@@ -47,8 +47,8 @@ _PREVIEWS_FOR = ListStatement(
     JOIN members AS m ON m.conversation_id = c AND m.user_id = u AND m.visible_from < x.seq
         AND (m.left_seq IS NULL OR x.seq <= m.left_seq)
     WHERE NOT (x.shadow AND x.sender_id <> u)
-      AND NOT EXISTS (SELECT FROM hidden_messages AS h WHERE h.user_id = u AND h.conversation_id = c
-        AND h.seq = x.seq AND h.version = x.created_version)
+      AND NOT EXISTS (SELECT FROM hidden_messages AS h WHERE h.user_id = u
+        AND h.conversation_id = x.conversation_id AND h.seq = x.seq AND h.version = x.created_version)
 """,
     "conversations",
 )

@@ -114,7 +114,8 @@ class NotedChange(Base):
     """The version of a member's conversation and its last activity, or up to five minutes more
     (app/store/noted_changes.py).
 
-    Only triggers of the database write it. ``user_id`` is 0 for all members of a group of over 100.
+    Only triggers of the database write it, or distributed_notes.py in their place. ``user_id`` is 0 for all members of
+    a group of over 100.
     """
 
     __tablename__ = "noted_changes"
