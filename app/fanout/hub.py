@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 from app.core.errors import Internal, Overloaded, ParleyError
@@ -28,9 +29,18 @@ from app.fanout.hub_session import Session
 from app.fanout.rosters import Rosters, Users
 from app.fanout.watchers import State, Watchers
 
+# From this many users on, an event is offered to their sessions together.
+MANY = 8
+
 Settled = Callable[[Iterable[int], ParleyError | None], None]
+OfferToMany = Callable[[list[Session], Event], None]
 
 log = logging.getLogger(__name__)
+
+
+def _offer_one_by_one(sessions: list[Session], event: Event) -> None:
+    for session in sessions:
+        session.offer(event)
 
 
 class Hub:
@@ -55,6 +65,7 @@ class Hub:
         self.rosters = Rosters()
         self.watchers = Watchers()
         self.events_delivered = 0
+        self.offer_to_many: OfferToMany = _offer_one_by_one  # replaced by the transports
         self.unknown_kinds: Counter[int] = Counter()
         self.by_transport: Counter[str] = Counter()
 
@@ -142,6 +153,9 @@ class Hub:
     def _deliver(self, users: Users, event: Event) -> None:
         if users.__class__ is not list:
             users = self._among(users)
+        if len(users) >= MANY:
+            self._deliver_to_many(users, event)
+            return
         sessions, origin = self._sessions, event.origin
         offered = 0
         for user_id in users:
@@ -150,6 +164,19 @@ class Hub:
                     session.offer(event)
                     offered += 1
         self.events_delivered += offered
+
+    def _deliver_to_many(self, users: Iterable[int], event: Event) -> None:
+        sessions = list(chain.from_iterable(filter(None, map(self._sessions.get, users))))
+        if event.origin:
+            sessions = self._without_origin(sessions, event)
+        self.offer_to_many(sessions, event)
+        self.events_delivered += len(sessions)
+
+    def _without_origin(self, sessions: list[Session], event: Event) -> list[Session]:
+        """Compares objects: to read each session's id would bring its memory into the cache once more."""
+        own = self.sessions_of(event.sender_id) if event.sender_id else sessions
+        origin = next((session for session in own if session.id == event.origin), None)
+        return sessions if origin is None else [session for session in sessions if session is not origin]
 
     def _unknown(self, _epoch: int, _users: Any, record: list[Any]) -> None:
         kind = record[0]

@@ -5,7 +5,8 @@ descriptor, so that gunicorn closes nothing. From then on, an idle connection co
 bytes.
 
 Invariants
-* Bytes leave only through ``flush``, in order, whole blocks at a time: nothing is ever interleaved or cut.
+* Bytes leave only through ``flush``, in order, whole blocks at a time: nothing is ever interleaved or cut. A burst
+  (burst.py) writes the only block of an idle connection in its place.
 * Control blocks (pings, pongs, close) overtake waiting data, but not a block that is partly written.
 * The outbox is bounded in blocks and bytes; a single block is always accepted. Past a bound, or if the kernel took
   nothing for ``write_stall_seconds``, the reader is too slow: ``overflowed`` is called once, and nothing more is
@@ -18,12 +19,14 @@ from __future__ import annotations
 
 import socket as stdlib_socket
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from gevent import get_hub
 
 from app.transports.connection_protocol import Limits, Owner, PauseReason
 from app.transports.farewell import Farewell, unacknowledged
+from app.transports.flusher import Flusher
 
 READ_BYTES = 64 * 1024
 # Blocks are joined up to this size: few system calls, and a control block waits behind at most this much.
@@ -31,32 +34,14 @@ WRITE_BYTES = 64 * 1024
 MAX_CONTROL = 64
 
 
-class Flusher:
-    """Flushes all connections with waiting data once per iteration of the event loop, so that everything that an
-    iteration brings for one reader leaves in one system call.
+class Connection:
+    """``busy`` is False while the connection is open and nothing waits: only then may a burst set ``blocks`` to its own
+    (burst.py). While it is True, ``flush`` will be called, or the connection is ending.
     """
 
-    def __init__(self) -> None:
-        self._loop = get_hub().loop
-        self._dirty: list[Connection] = []
-
-    def add(self, connection: Connection) -> None:
-        self._dirty.append(connection)
-        if len(self._dirty) == 1:
-            self._loop.run_callback(self.flush)
-
-    def flush(self) -> None:
-        dirty, self._dirty = self._dirty, []
-        for connection in dirty:
-            connection.flush()
-
-
-class Connection:
     __slots__ = (
-        "_blocks",
         "_bytes",
         "_control",
-        "_dirty",
         "_farewell",
         "_flusher",
         "_limits",
@@ -64,21 +49,23 @@ class Connection:
         "_partial",
         "_pauses",
         "_reader",
-        "_socket",
         "_writer",
+        "blocks",
+        "busy",
+        "socket",
         "stalled_since",
     )
 
     def __init__(self, socket: Any, owner: Owner, flusher: Flusher, limits: Limits) -> None:
-        self._socket = socket
+        self.socket = socket
         self._owner = owner
         self._flusher = flusher
         self._limits = limits
-        self._blocks: list[bytes] | None = None
+        self.blocks: list[bytes] | tuple[bytes] | None = None  # a tuple is the block of a burst
         self._bytes = 0
         self._control: list[bytes] | None = None
         self._partial = b""
-        self._dirty = False
+        self.busy = False
         self._farewell: Farewell | None = None
         self._pauses = 0
         self._writer: Any = None
@@ -88,35 +75,46 @@ class Connection:
 
     @property
     def is_open(self) -> bool:
-        return self._socket is not None and self._farewell is None
+        return self.socket is not None and self._farewell is None
 
     @property
     def waiting(self) -> int:
         """The fill level of the outbox in bytes. Each block counts at least its share of the bound, so that many small
-        blocks approach the bound as well.
+        blocks approach the bound as well. The block of a burst counts only its share.
         """
-        share = len(self._blocks or ()) * self._limits.bytes // self._limits.blocks
+        share = len(self.blocks or ()) * self._limits.bytes // self._limits.blocks
         return max(self._bytes, share) + len(self._partial)
 
     def send(self, block: bytes) -> None:
         """Queues one block. Never blocks, never raises. Drops the block if the connection is closing."""
-        if self._socket is None or self._farewell is not None:
+        if self.socket is None or self._farewell is not None:
             return
-        blocks = self._blocks
+        blocks = self.blocks
         if blocks is None:
-            blocks = self._blocks = []
+            blocks = self.blocks = []
+        elif isinstance(blocks, tuple):
+            blocks = self._leave(blocks)
         blocks.append(block)
         self._bytes += len(block)
         if len(blocks) > self._limits.blocks or (self._bytes > self._limits.bytes and len(blocks) > 1):
-            self._blocks, self._bytes = None, 0
+            self.blocks, self._bytes = None, 0
             self._owner.overflowed()
-        elif not self._dirty:
-            self._dirty = True
+        elif not self.busy:
+            self.busy = True
             self._flusher.add(self)
+
+    def leave_burst(self) -> None:
+        """Makes the connection write the block of its burst by itself, because something else follows it."""
+        if isinstance(self.blocks, tuple):
+            self._leave(self.blocks)
+
+    def _leave(self, blocks: tuple[bytes]) -> list[bytes]:
+        self.blocks, self._bytes = list(blocks), len(blocks[0])
+        return self.blocks
 
     def send_control(self, block: bytes) -> None:
         """Queues a block that overtakes all waiting data."""
-        if self._socket is None or self._farewell is not None:
+        if self.socket is None or self._farewell is not None:
             return
         if self._control is None:
             self._control = []
@@ -124,34 +122,37 @@ class Connection:
             # It is enough to answer the newest of many pings (RFC 6455 section 5.5.3).
             del self._control[0]
         self._control.append(block)
-        self._mark_dirty()
+        self.leave_burst()
+        self._flush_soon()
 
     def close(self, last: bytes = b"", *, discard: bool = False) -> None:
         """Sends the waiting blocks and ``last``, then closes the connection in an orderly way, if the peer takes them
         within the bounds of a farewell. ``discard`` drops the waiting blocks, for readers that are too slow to be sent
         the rest.
         """
-        if self._socket is None or self._farewell is not None:
+        if self.socket is None or self._farewell is not None:
             return
+        self.leave_burst()
         if discard:
-            self._blocks, self._bytes = None, 0
+            self.blocks, self._bytes = None, 0
         if last:
-            self._blocks = [*(self._blocks or ()), last]
+            self.blocks = [*(self.blocks or ()), last]
             self._bytes += len(last)
         self._farewell = Farewell(self._unsent, self.abort)
         self._start_reading()
-        self._mark_dirty()
+        self._flush_soon()
 
     def _unsent(self) -> int:
-        return self._bytes + len(self._partial) + unacknowledged(self._socket.fileno())
+        return self._bytes + len(self._partial) + unacknowledged(self.socket.fileno())
 
     def abort(self) -> None:
         """Closes the socket at once."""
-        if self._socket is None:
+        if self.socket is None:
             return
-        socket, self._socket = self._socket, None
+        socket, self.socket = self.socket, None
+        self.busy = True
         self._stop_watchers()
-        self._blocks = self._control = None
+        self.blocks = self._control = None
         self._partial, self._bytes = b"", 0
         socket.close()
         self._owner.on_closed()
@@ -177,40 +178,36 @@ class Connection:
         """Returns whether the kernel took nothing for longer than the limit."""
         return bool(self.stalled_since) and now - self.stalled_since > self._limits.stall_seconds
 
-    def _mark_dirty(self) -> None:
-        if not self._dirty:
-            self._dirty = True
+    def _flush_soon(self) -> None:
+        if not self.busy:
+            self.busy = True
             self._flusher.add(self)
 
     def flush(self) -> None:
         """Writes as much as the kernel takes. Called by the flusher and by the write watcher."""
-        self._dirty = False
-        if self._writer is not None and self._writer.active:
-            return  # the kernel's buffer is full; the watcher calls again when it has room
-        while self._socket is not None:
+        while self.socket is not None:
             chunk = self._next_chunk()
             if not chunk:
                 self._all_out()
                 return
             try:
-                sent = self._socket.send(chunk)
+                sent = self.socket.send(chunk)
             except (BlockingIOError, InterruptedError):
                 sent = 0
             except OSError:
                 self.abort()
                 return
             if sent < len(chunk):
-                self._partial = chunk[sent:]
-                self._wait_for_room(sent)
+                self.keep_rest(chunk, sent)
                 return
-            if not self._blocks and not self._control:
+            if not self.blocks and not self._control:
                 self._all_out()  # the usual case: no second look for a chunk
                 return
 
     def _next_chunk(self) -> bytes:
-        blocks = self._blocks
+        blocks = self.blocks
         if blocks and len(blocks) == 1 and not self._partial and not self._control:  # the usual case: one event
-            self._blocks, self._bytes = None, 0
+            self.blocks, self._bytes = None, 0
             return blocks[0]
         if self._partial:
             chunk, self._partial = self._partial, b""
@@ -221,11 +218,11 @@ class Connection:
         if not blocks:
             return b""
         if self._bytes <= WRITE_BYTES:
-            self._blocks, self._bytes = None, 0
+            self.blocks, self._bytes = None, 0
             return b"".join(blocks)
         return self._take_some(blocks)
 
-    def _take_some(self, blocks: list[bytes]) -> bytes:
+    def _take_some(self, blocks: Sequence[bytes]) -> bytes:
         size = count = 0
         for block in blocks:
             size += len(block)
@@ -233,15 +230,17 @@ class Connection:
             if size >= WRITE_BYTES:
                 break
         chunk = b"".join(blocks[:count])
-        del blocks[:count]
+        self.blocks = list(blocks[count:])
         self._bytes -= len(chunk)
         return chunk
 
-    def _wait_for_room(self, sent: int) -> None:
+    def keep_rest(self, chunk: bytes, sent: int) -> None:
+        """Waits for room: the kernel's buffer is full, and took only so many bytes."""
+        self._partial = chunk[sent:]
         if sent or not self.stalled_since:
             self.stalled_since = time.monotonic()
         if self._writer is None:
-            self._writer = get_hub().loop.io(self._socket.fileno(), 2)
+            self._writer = get_hub().loop.io(self.socket.fileno(), 2)
         if not self._writer.active:
             self._writer.start(self._writable)
 
@@ -258,19 +257,20 @@ class Connection:
         if self._farewell is not None:
             self._half_close()
         else:
+            self.busy = False
             self._owner.drained()
 
     def _half_close(self) -> None:
         """Everything is written: sends a FIN and waits for the peer's, so that no reset discards the last bytes."""
         try:
-            self._socket.shutdown(stdlib_socket.SHUT_WR)
+            self.socket.shutdown(stdlib_socket.SHUT_WR)
         except OSError:
             self.abort()
             return
 
     def _readable(self) -> None:
         try:
-            data = self._socket.recv(READ_BYTES)
+            data = self.socket.recv(READ_BYTES)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:

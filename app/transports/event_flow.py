@@ -34,11 +34,11 @@ class EventFlow:
     __slots__ = (
         "_after_reset",
         "_buffer",
-        "_catching_up",
         "_reset_goes_live",
         "_undelivered",
         "_when_live",
         "auto_ack",
+        "catching_up",
         "closed",
         "id",
         "joined",
@@ -61,7 +61,7 @@ class EventFlow:
         self.closed = False
         self.position = 0
         self._buffer: list[Event] | None = None
-        self._catching_up = False
+        self.catching_up = False
         self._after_reset: list[Callable[[], None]] | None = None
         self._reset_goes_live = False
         self._undelivered: dict[int, int] | None = None
@@ -93,11 +93,11 @@ class EventFlow:
 
     def begin_holding(self) -> None:
         """Live events collect from now on in the buffer, until ``go_live`` or ``catch_up``."""
-        self._catching_up = True
+        self.catching_up = True
         self._buffer = []
 
     def offer(self, event: Event) -> None:
-        if self._catching_up:
+        if self.catching_up:
             self._hold(event)
         elif event.version > self.position:
             self.position = event.version
@@ -108,7 +108,7 @@ class EventFlow:
             self.write(event)  # text of a stream: it has no place, but follows what the session has read
 
     def offer_batch(self, batch: EventBatch) -> None:
-        if self.writes_batches and not self._catching_up and self.position < batch.parts[0].version:
+        if self.writes_batches and not self.catching_up and self.position < batch.parts[0].version:
             self.position = batch.version
             self.write(batch)
         else:
@@ -143,7 +143,7 @@ class EventFlow:
     def go_live(self, position: int) -> None:
         """Goes on from ``position``: nothing was missed."""
         self.position = max(self.position, position)
-        self._catching_up = True
+        self.catching_up = True
         self._wait_for_reset()
         while self._buffer is None:
             self._buffer = []
@@ -162,7 +162,7 @@ class EventFlow:
         """Yields everything after ``position`` in order, with the place of each event in the stream. It must be written
         by ``write_missed`` before the next one is taken. Live events are held back, also after it. May block.
         """
-        self._catching_up = True
+        self.catching_up = True
         if self._buffer is None:
             self._buffer = []
         if self.streams.brings_news:
@@ -201,7 +201,7 @@ class EventFlow:
 
     def _release(self) -> None:
         buffered, self._buffer = self._buffer or [], None
-        self._catching_up = False
+        self.catching_up = False
         for event in buffered:
             self.offer(event)
         act, self._when_live = self._when_live, None
@@ -211,10 +211,6 @@ class EventFlow:
     @property
     def after_reset(self) -> list[Callable[[], None]] | None:
         return self._after_reset
-
-    @property
-    def catching_up(self) -> bool:
-        return self._catching_up
 
     def when_live(self, act: Callable[[], None]) -> None:
         """Calls ``act`` once the session has caught up. At most one can wait."""
@@ -226,7 +222,7 @@ class EventFlow:
 
         Waits for the end of a replay, because that sends events too. May block.
         """
-        while self._catching_up and not self.closed:
+        while self.catching_up and not self.closed:
             gevent.sleep(0.02)
         self.begin_holding()
         try:
@@ -241,7 +237,7 @@ class EventFlow:
         """Catches up again: the subscription broke, and something may have been missed."""
         if self.closed or not self.joined:
             return
-        if self._catching_up:
+        if self.catching_up:
             self._buffer = None  # the buffer may have a gap now, so it is dropped and read again
             return
         self.begin_holding()
@@ -270,7 +266,7 @@ class EventFlow:
             return
         if self._after_reset is None:
             self._after_reset = []
-        if not self._catching_up:
+        if not self.catching_up:
             self._reset_goes_live = True
             self.begin_holding()
 

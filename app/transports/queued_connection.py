@@ -53,6 +53,9 @@ class QueuedConnection:
             self._owner.overflowed()
         self._something.set()
 
+    def leave_burst(self) -> None:
+        """Does nothing: such connections are in no burst."""
+
     def send_control(self, block: bytes) -> None:
         """Does nothing: the server behind flask-sock sends pings and pongs by itself."""
 

@@ -7,9 +7,10 @@ from flask import Flask
 from app.container import Container
 from app.gateway.gateway import Gateway
 from app.transports import longpoll, sse, websocket
+from app.transports.burst import Bursts
 from app.transports.command_session import CommandServices
-from app.transports.connection import Flusher
 from app.transports.connection_protocol import Limits
+from app.transports.flusher import Flusher
 from app.transports.long_poll_fast_path import LongPollFastPath
 
 
@@ -29,6 +30,8 @@ def install(app: Flask, container: Container, gateway: Gateway) -> None:
         strict=settings.strict_requests,
     )
     flusher = Flusher()
+    for hub in gateway.sessions.hubs:
+        hub.offer_to_many = Bursts(flusher).offer
     limits = Limits(settings.outbox_events, settings.outbox_bytes, settings.write_stall_seconds)
     websocket.install(app, gateway, services, settings, flusher, limits, authenticator=container.authenticator)
     sse.install(app, gateway, settings, container.revoked, flusher, limits)

@@ -29,8 +29,9 @@ from app.gateway.gateway import Gateway
 from app.gateway.sessions import SessionRegistry
 from app.gateway.streams import Streams
 from app.transports.begin_stream import Beginning, begin_stream
-from app.transports.connection import Connection, Flusher
+from app.transports.connection import Connection
 from app.transports.connection_protocol import Limits, Owner
+from app.transports.flusher import Flusher
 from app.transports.queued_connection import QueuedConnection
 from app.transports.session import Session
 from app.transports.take_over import can_take_over, take_over

@@ -26,8 +26,9 @@ from app.errors_http import problem_response
 from app.gateway.gateway import Gateway
 from app.services.auth.authenticate import Authenticator
 from app.transports.command_session import CommandServices
-from app.transports.connection import Connection, Flusher
+from app.transports.connection import Connection
 from app.transports.connection_protocol import Limits
+from app.transports.flusher import Flusher
 from app.transports.sock_connection import SockConnection, server_options, sock_view
 from app.transports.take_over import can_take_over
 from app.transports.websocket_door import PATH, REFUSAL, Doorkeeper, WebSocketDoor

@@ -47,7 +47,6 @@ class WebSocketSession(CommandSession):
     __slots__ = (
         "_bad_frames",
         "_closing",
-        "_connection",
         "_decoder",
         "_handshake_caller",
         "_held",
@@ -59,6 +58,7 @@ class WebSocketSession(CommandSession):
         "_settings",
         "_when_drained",
         "commands",
+        "connection",
     )
 
     transport = "websocket"
@@ -90,7 +90,7 @@ class WebSocketSession(CommandSession):
         self._held: HeldFrames | None = None
         self._decoder = FrameDecoder(settings.early_frame_bytes, settings.extra_frames)
         self.commands: Commands | None = None
-        self._connection = open_connection(self)
+        self.connection = open_connection(self)
         registry.add(self)
         if early:
             self.received(early)
@@ -106,7 +106,7 @@ class WebSocketSession(CommandSession):
             if opcode == OP_TEXT and self._held is None:
                 self._take(payload)
             elif opcode == OP_PING:
-                self._connection.send_control(encode_pong(payload))
+                self.connection.send_control(encode_pong(payload))
             elif opcode == OP_PONG:
                 self._ping_sent = 0.0
             else:
@@ -121,7 +121,7 @@ class WebSocketSession(CommandSession):
         if self._held is not None:
             self._held.add(opcode, payload)
             if self._held.is_full:
-                self._connection.pause_reading(PauseReason.FRAMES_HELD)
+                self.connection.pause_reading(PauseReason.FRAMES_HELD)
         else:
             self._act_on(opcode, payload)
 
@@ -166,16 +166,16 @@ class WebSocketSession(CommandSession):
         frame = answer_frame(name, data, ref)
         waiting = self.waiting_for_reset()
         if waiting is None:
-            self._connection.send(frame)
+            self.connection.send(frame)
         else:
-            waiting.append(partial(self._connection.send, frame))
+            waiting.append(partial(self.connection.send, frame))
 
     def answer_joined(self, data: dict[str, Any], ref: str | None) -> None:
         self._handshake_caller = None
         self._leave_door()
         self._leave_door = _left_already  # frees a closure of 0.3 KiB
         self._decoder.allow(MAX_FRAME_BYTES)
-        self._connection.send(answer_frame("joined", data, ref))
+        self.connection.send(answer_frame("joined", data, ref))
 
     def refuse(self, error: ParleyError, ref: str | None) -> None:
         self.registry.activity.count_error(error)
@@ -195,28 +195,29 @@ class WebSocketSession(CommandSession):
         if held.is_over:
             self._held = None
         if not held.is_full:
-            self._connection.resume_reading(PauseReason.FRAMES_HELD)
+            self.connection.resume_reading(PauseReason.FRAMES_HELD)
 
     def when_drained(self, act: Callable[[], None]) -> None:
+        self.connection.leave_burst()
         self._when_drained = act
 
     # --- the session
 
     def offer(self, event: Event) -> None:
         """Does in one step what EventFlow's does in four: it is called for each receiver of each event."""
-        if self._catching_up or event.version <= self.position:
+        if self.catching_up or event.version <= self.position:
             super().offer(event)
             return
         self.position = event.version
         if event.seq:
             self.collect_delivered(event)
-        self._connection.send(event.frame)
+        self.connection.send(event.frame)
 
     def write(self, event: Event) -> None:
-        self._connection.send(event.frame)
+        self.connection.send(event.frame)
 
     def backlog(self) -> int:
-        return self._connection.waiting
+        return self.connection.waiting
 
     def close(self, code: int, error: ParleyError | None = None) -> None:
         if error is not None:
@@ -230,7 +231,7 @@ class WebSocketSession(CommandSession):
         self._closing = True
         self.end_code = int(code)
         self.registry.activity.count_close(code)
-        self._connection.close(encode_close(code, reason), discard=discard)
+        self.connection.close(encode_close(code, reason), discard=discard)
         self.detach()
 
     def on_closed(self) -> None:
@@ -247,7 +248,7 @@ class WebSocketSession(CommandSession):
             self.commands.refill()
         if self._closing:
             return
-        if self._connection.stalled(now):
+        if self.connection.stalled(now):
             self.overflowed()
         elif not self.joined and now - self._opened > self._settings.join_seconds:
             self._not_joined()
@@ -270,7 +271,7 @@ class WebSocketSession(CommandSession):
             self._next_ping = now + self._settings.ping_seconds
             if not self._ping_sent:
                 self._ping_sent = now
-                self._connection.send_control(encode_ping())
+                self.connection.send_control(encode_ping())
 
 
 class ServedSession(WebSocketSession):
@@ -280,7 +281,7 @@ class ServedSession(WebSocketSession):
 
     def serve(self) -> None:
         """Takes the client's messages until the connection is over."""
-        for message in cast(SockConnection, self._connection).messages():
+        for message in cast(SockConnection, self.connection).messages():
             self._take_message(message)
 
     def _take_message(self, message: str | bytes) -> None:
@@ -293,10 +294,10 @@ class ServedSession(WebSocketSession):
             self._take(payload)
 
     def pause(self, reason: PauseReason) -> None:
-        self._connection.pause_reading(reason)
+        self.connection.pause_reading(reason)
 
     def resume(self, reason: PauseReason) -> None:
-        self._connection.resume_reading(reason)
+        self.connection.resume_reading(reason)
 
     def _check_pulse(self, _now: float) -> None:
         """Does nothing: the Server ends a session whose client answers no ping."""

@@ -42,6 +42,27 @@ def test_each_collection_sends_the_greatest_seq_of_each_pair_once(
         assert len(sent) == len(wanted)
 
 
+@given(
+    added=st.lists(st.tuples(st.booleans(), st.integers(1, 3), st.lists(st.integers(1, 5)), st.integers(1, 9))),
+    sender=st.integers(1, 5),
+)
+def test_message_for_many_users_marks_each_of_them_but_its_sender(
+    added: list[tuple[bool, int, list[int], int]], sender: int
+) -> None:
+    batcher, timers, sent = make()
+    wanted: dict[tuple[int, int], int] = {}
+    for together, conversation, users, seq in added:
+        if together:
+            batcher.add_all(conversation, seq, users, sender_id=sender)
+        for user in users:
+            if not together:
+                batcher.add(user, {conversation: seq})
+            if not together or user != sender:
+                wanted[user, conversation] = max(seq, wanted.get((user, conversation), 0))
+    timers.fire()
+    assert {(user, conversation): seq for user, conversation, seq in sent} == wanted
+
+
 def test_many_active_conversations_are_collected_for_longer() -> None:
     batcher, timers, _ = make()
     batcher.add(1, {1: 1})

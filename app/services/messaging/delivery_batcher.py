@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 # Long enough that a burst becomes one mark, short enough that the sender sees "delivered" immediately. If many
 # conversations are active, marks wait longer, so that they stay a small part of the gateway's work.
@@ -28,13 +28,23 @@ class DeliveryBatcher:
         """``seqs`` maps a conversation to the greatest seq that was written to the user. Never blocks."""
         marks = self._marks
         if not marks:
-            self._timer = self._call_later(self._collect_seconds, self._send)
+            self._start()
         for conversation_id, seq in seqs.items():
             users = marks.get(conversation_id)
             if users is None:
                 marks[conversation_id] = {user_id: seq}
             elif seq > users.get(user_id, 0):
                 users[user_id] = seq
+
+    def add_all(self, conversation_id: int, seq: int, user_ids: Sequence[int], *, sender_id: int) -> None:
+        """The message was written to all of these users; its sender's own sessions do not count. Never blocks."""
+        if not self._marks:
+            self._start()
+        users = self._marks.setdefault(conversation_id, {})
+        users.update({user_id: seq for user_id in user_ids if seq > users.get(user_id, 0) and user_id != sender_id})
+
+    def _start(self) -> None:
+        self._timer = self._call_later(self._collect_seconds, self._send)
 
     def _send(self) -> None:
         marks, self._marks = self._marks, {}

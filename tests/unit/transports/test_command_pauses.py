@@ -19,8 +19,9 @@ from app.services.messaging.prepared import Prepared
 from app.services.reading.find_message import FoundMessage
 from app.transports.command_session import CommandServices, CommandSession
 from app.transports.commands import MAX_UNANSWERED, MAX_WAITING, Commands
-from app.transports.connection import Connection, Flusher
+from app.transports.connection import Connection
 from app.transports.connection_protocol import Limits, PauseReason
+from app.transports.flusher import Flusher
 from tests.support.own_hub import in_own_hub
 
 USER = 1

@@ -211,7 +211,7 @@ def test_fetch_waits_for_a_replay_that_is_under_way() -> None:
     """The replay writes events too, and live ones follow at once when it ends, while the fetch is still reading."""
     with memory_gateway() as gateway:
         session = make_session(gateway, make=Live)
-        session._catching_up, session._buffer = True, []
+        session.catching_up, session._buffer = True, []
         reads: list[int] = []
 
         def fetch(*_: Any) -> Any:

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from app.transports import connection as connection_module
 from app.transports import farewell
-from app.transports.connection import Connection, Flusher
+from app.transports.connection import Connection
 from app.transports.connection_protocol import Limits, PauseReason
+from app.transports.flusher import Flusher
 from tests.support.own_hub import in_own_hub
 from tests.support.patience import PATIENCE
 from tests.twins.scripted_socket import ScriptedSocket, socket_pair

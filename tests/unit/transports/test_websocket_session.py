@@ -18,8 +18,9 @@ from wsproto.events import CloseConnection, Ping, Pong, TextMessage
 
 from app.core.close_codes import CloseCode
 from app.core.ws_codec import encode_text
-from app.transports.connection import Connection, Flusher
+from app.transports.connection import Connection
 from app.transports.connection_protocol import Limits, PauseReason
+from app.transports.flusher import Flusher
 from app.transports.held_frames import HELD_BYTES
 from app.transports.websocket_session import WebSocketSession
 from tests.support.own_hub import in_own_hub
@@ -91,7 +92,7 @@ def connected() -> Iterator[tuple[WebSocketSession, Client, list[bytes]]]:
     taken: list[bytes] = []
     session.commands = SimpleNamespace(take=taken.append, refill=nothing)  # type: ignore[assignment]
     yield session, Client(far), taken
-    session._connection.abort()
+    session.connection.abort()
     far.close()
 
 
@@ -99,7 +100,7 @@ def fill(session: WebSocketSession) -> int:
     """Sends until the outbox overflows. Returns how many bytes were sent."""
     frame, sent = encode_text(b'{"text":"' + b"x" * 10_000 + b'"}'), 0
     while not session._closing:
-        session._connection.send(frame)
+        session.connection.send(frame)
         gevent.sleep(0)
         sent += len(frame)
     return sent
