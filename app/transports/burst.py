@@ -50,18 +50,18 @@ class Bursts:
 class Burst:
     """An event that is written to these sessions at the end of the turn."""
 
-    __slots__ = ("_blocks", "_event", "_sessions")
+    __slots__ = ("_event", "blocks", "sessions")
 
     def __init__(self, event: Event, blocks: tuple[bytes], sessions: list[WebSocketSession]) -> None:
         self._event = event
-        self._blocks = blocks
-        self._sessions = sessions
+        self.blocks = blocks
+        self.sessions = sessions
 
     def flush(self) -> None:
-        blocks, frame = self._blocks, self._blocks[0]
+        blocks, frame = self.blocks, self.blocks[0]
         size = len(frame)
         receivers: list[int] = []
-        for session in self._sessions:
+        for session in self.sessions:
             connection: Any = session.connection
             if connection.blocks is not blocks:
                 self._flush_alone(session, connection)
@@ -95,5 +95,5 @@ class Burst:
     def _delivered(self, receivers: list[int]) -> None:
         event = self._event
         if event.seq and receivers:
-            deliveries = self._sessions[0].streams.deliveries
+            deliveries = self.sessions[0].streams.deliveries
             deliveries.add_all(event.conversation_id, event.seq, receivers, sender_id=event.sender_id)

@@ -12,6 +12,7 @@ from app.transports.command_session import CommandServices
 from app.transports.connection_protocol import Limits
 from app.transports.flusher import Flusher
 from app.transports.long_poll_fast_path import LongPollFastPath
+from app.transports.shard_burst import ShardBursts
 
 
 def install(app: Flask, container: Container, gateway: Gateway) -> None:
@@ -30,8 +31,9 @@ def install(app: Flask, container: Container, gateway: Gateway) -> None:
         strict=settings.strict_requests,
     )
     flusher = Flusher()
-    for hub in gateway.sessions.hubs:
-        hub.offer_to_many = Bursts(flusher).offer
+    hubs = gateway.sessions.hubs
+    for number, hub in enumerate(hubs):
+        hub.offer_to_many = (ShardBursts(flusher, number) if len(hubs) > 1 else Bursts(flusher)).offer
     limits = Limits(settings.outbox_events, settings.outbox_bytes, settings.write_stall_seconds)
     websocket.install(app, gateway, services, settings, flusher, limits, authenticator=container.authenticator)
     sse.install(app, gateway, settings, container.revoked, flusher, limits)

@@ -20,7 +20,7 @@ from app.gateway.sessions import SessionRegistry
 from app.gateway.streams import Streams
 from app.refusals import BAD_ENDS, REFUSALS
 from app.transports.event_flow import EventFlow
-from app.transports.shard_flow import ONE_SHARD, Cursors, ShardFlow, write_all_missed
+from app.transports.shard_flow import Positions, ShardFlow, write_all_missed
 
 access_log = logging.getLogger("parley.access")
 
@@ -37,10 +37,10 @@ class Session(EventFlow):
         "_watched",
         "address",
         "auth_session",
-        "cursors",
         "device_id",
         "end_code",
         "expires_at",
+        "positions",
         "present",
         "registry",
         "versions",
@@ -56,7 +56,7 @@ class Session(EventFlow):
         self.device_id: str | None = None
         self.versions: Sequence[int | None] = ()  # of each shard when it entered; None if the shard was away
         self.present: Sequence[Position] = ()  # after which each shard offers everything
-        self.cursors = ONE_SHARD
+        self.positions: Positions = ()
         self._flows: Sequence[EventFlow] | None = None  # None: this session itself is the only flow
         self._device_connected = False
         self._watched: set[int] | None = None
@@ -123,7 +123,7 @@ class Session(EventFlow):
         for flow, position in zip(self.flows, positions, strict=True):
             flow.position = position.version
         if self._flows is not None:
-            self.cursors = Cursors(positions)
+            self.positions = tuple(positions)
         return encode_positions(positions)
 
     def catch_up_all(self) -> None:

@@ -17,22 +17,23 @@ from app.core.events import Event, make_event, with_cursor
 from app.gateway.streams import Streams
 from app.transports.event_flow import EventFlow
 
-
-class Cursors:
-    """The positions of what a session has written, one for each shard."""
-
-    __slots__ = ("_positions",)
-
-    def __init__(self, positions: Sequence[Position]) -> None:
-        self._positions = list(positions)
-
-    def move(self, number: int, cursor: str) -> str:
-        """Moves the position in one shard to that of its ``cursor``. Returns the cursor of all positions."""
-        self._positions[number] = decode_cursor(cursor) or self._positions[number]
-        return encode_positions(self._positions)
+# The positions of what a session has written, one for each shard; of a session with one shard, (). Sessions that have
+# written the same may share one tuple (shard_burst.py).
+Positions = tuple[Position, ...]
 
 
-ONE_SHARD = Cursors(())  # of sessions whose events have their cursors already
+def placed(event: Event, number: int, positions: Positions) -> tuple[Event, Positions]:
+    """Returns an event of this shard with a cursor of all shards, if it has one, and the positions after it."""
+    if not event.cursor:
+        return event, positions
+    before = None
+    if event.before is not None:
+        before, positions = placed(event.before, number, positions)
+    position = decode_cursor(event.cursor) or positions[number]
+    positions = (*positions[:number], position, *positions[number + 1 :])
+    copy = with_cursor(event, encode_positions(positions))
+    copy.before = before
+    return copy, positions
 
 
 class Outlet(Protocol):
@@ -43,7 +44,7 @@ class Outlet(Protocol):
     auth_session: str
     transport: str
     auto_ack: bool
-    cursors: Cursors
+    positions: Positions
 
     def write(self, event: Event) -> None: ...
     def backlog(self) -> int: ...
@@ -56,13 +57,13 @@ class Outlet(Protocol):
 
 
 class ShardFlow(EventFlow):
-    __slots__ = ("_session", "absent", "auth_session", "number", "transport")
+    __slots__ = ("absent", "auth_session", "number", "outlet", "transport")
 
     writes_batches = False  # each event of a batch gets a cursor of its own
 
     def __init__(self, session: Outlet, streams: Streams, number: int) -> None:
         super().__init__(streams)
-        self._session = session
+        self.outlet = session
         self.number = number
         self.absent = False
         self.id = session.id
@@ -73,22 +74,13 @@ class ShardFlow(EventFlow):
 
     @property
     def session(self) -> Outlet:
-        return self._session
+        return self.outlet
 
     def write(self, event: Event) -> None:
-        self._session.write(self._placed(event))
-
-    def _placed(self, event: Event) -> Event:
-        """Returns the event with a cursor of all shards, if it has one."""
-        if not event.cursor:
-            return event
-        before = self._placed(event.before) if event.before is not None else None
-        cursor = self._session.cursors.move(self.number, event.cursor)
+        event, self.outlet.positions = placed(event, self.number, self.outlet.positions)
         if event.name == "resync":
-            return make_event("resync", {"cursor": cursor}, cursor=cursor)
-        placed = with_cursor(event, cursor)
-        placed.before = before
-        return placed
+            event = make_event("resync", {"cursor": event.cursor}, cursor=event.cursor)
+        self.outlet.write(event)
 
     def arrive(self) -> None:
         """The shard is back, and offers everything from now on: the flow catches up with what it missed."""
@@ -101,25 +93,25 @@ class ShardFlow(EventFlow):
             super().resume_from_store()
 
     def backlog(self) -> int:
-        return self._session.backlog()
+        return self.outlet.backlog()
 
     def close(self, code: int, error: ParleyError | None = None) -> None:
-        self._session.close(code, error)
+        self.outlet.close(code, error)
 
     def offer_ephemeral(self, event: Event) -> None:
-        self._session.offer_ephemeral(event)
+        self.outlet.offer_ephemeral(event)
 
     def revoke(self) -> None:
-        self._session.revoke()
+        self.outlet.revoke()
 
     def suspend(self) -> None:
-        self._session.suspend()
+        self.outlet.suspend()
 
     def collect_delivered(self, event: Event) -> None:
-        self._session.collect_delivered(event)
+        self.outlet.collect_delivered(event)
 
     def wait_for_reader(self) -> None:
-        self._session.wait_for_reader()
+        self.outlet.wait_for_reader()
 
 
 def write_all_missed(flows: Sequence[EventFlow]) -> None:

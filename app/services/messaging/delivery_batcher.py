@@ -38,10 +38,12 @@ class DeliveryBatcher:
 
     def add_all(self, conversation_id: int, seq: int, user_ids: Sequence[int], *, sender_id: int) -> None:
         """The message was written to all of these users; its sender's own sessions do not count. Never blocks."""
-        if not self._marks:
-            self._start()
-        users = self._marks.setdefault(conversation_id, {})
-        users.update({user_id: seq for user_id in user_ids if seq > users.get(user_id, 0) and user_id != sender_id})
+        users = self._marks.get(conversation_id, {})
+        moved = {user_id: seq for user_id in user_ids if seq > users.get(user_id, 0) and user_id != sender_id}
+        if moved:
+            if not self._marks:
+                self._start()
+            self._marks[conversation_id] = users | moved
 
     def _start(self) -> None:
         self._timer = self._call_later(self._collect_seconds, self._send)

@@ -1,40 +1,48 @@
-"""A session of several shards: each shard's events come once and in order, whatever happens to the others."""
+"""Sessions of several shards: each shard's events come once and in order, whatever happens to the others."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from app.core.cursor import Position, decode_positions, encode_cursor
-from app.core.events import Event, EventBatch
+from app.core.events import Event
 from app.fanout.hub import Hub
 from app.gateway.sessions import SessionRegistry
 from app.gateway.shard_sessions import ShardSessions
 from app.gateway.streams import Streams
 from app.message_log.current_epoch import CurrentEpoch
 from app.message_log.epoch import Epoch
+from app.transports import shard_burst
 from app.transports.begin_stream import begin_stream
 from app.transports.join import _go_live
 from app.transports.session import Session
 
-ANN = 1
+ANN, BEN, EVE = USERS = 1, 2, 3
 START = 1_000_000
-shards_of = st.integers(0, 3)
+shards_of = st.sampled_from([0, 0, 0, 1, 1, 3])
+users_of = st.lists(st.sampled_from(USERS), min_size=1, unique=True)
 
 
 class OneShard:
-    """What one shard publishes and stores. ``work`` are the replays that were begun and have not run."""
+    """What one shard publishes and stores. ``work``: replays that were begun and have not run. ``online``: the users
+    that its Redis has at this gateway.
+    """
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.epoch = CurrentEpoch(60)
         self.epoch.adopt(Epoch(1, 0))
         self.version = START + number
-        self.stored: list[int] = []
+        self.records: list[tuple[int, list[int]]] = []
+        self.online: set[int] = set()
         self.hub = Hub(lambda _versions, _error: None, revoked=lambda _sid: None)
         self.connected = True
         self.away = False
@@ -57,8 +65,8 @@ class OneShard:
         )
         presence: Any = SimpleNamespace(
             register=lambda _user, outcome: outcome(None),
-            begin_online=lambda _user: lambda: self.version,
-            mark_offline=lambda _user: None,
+            begin_online=self._begin_online,
+            mark_offline=self.online.discard,
         )
         self.sessions = ShardSessions(self.hub, presence, lambda: self.away)
 
@@ -66,15 +74,33 @@ class OneShard:
         name = f"shard {self.number}"
         return Event(name, b"{}", version=version, cursor=encode_cursor(self.epoch.number, version))
 
-    def _changes_since(self, _user: int, begin: int, _since: int, _plan: object) -> tuple[list[Event], bool]:
-        return [self._event(version) for version in self.stored if version > begin], False
+    def _begin_online(self, user: int) -> Any:
+        self.online.add(user)
+        return lambda: self.version
 
-    def publish(self, step: int) -> None:
+    def stored(self, user: int = ANN) -> list[int]:
+        return [version for version, users in self.records if user in users]
+
+    def _changes_since(self, user: int, begin: int, _since: int, _plan: object) -> tuple[list[Event], bool]:
+        return [self._event(version) for version in self.stored(user) if version > begin], False
+
+    def publish(self, step: int, users: Sequence[int] = USERS) -> None:
         self.version += step
-        self.stored.append(self.version)
+        self.records.append((self.version, list(users)))
         if self.connected:
-            for flow in self.hub.sessions_of(ANN):
-                flow.offer(self._event(self.version))
+            flows = [flow for user in users if user in self.online for flow in self.hub.sessions_of(user)]
+            self.hub.offer_to_many(flows, self._event(self.version))
+
+    def forget(self) -> None:
+        """Another gateway took this one for dead."""
+        self.online.clear()
+
+    def register_again(self) -> None:
+        """The heartbeat found that users were missing. Their notices come before everything that is published later."""
+        for user in set(self.hub.users()) - self.online:
+            self.online.add(user)
+            for flow in self.hub.sessions_of(user):
+                flow.resume_from_store()
 
     def leave(self) -> None:
         """Its Redis does not answer any more, and nothing is sent to it either."""
@@ -90,30 +116,64 @@ class OneShard:
             self.work.pop(0)()
 
 
+class Wire:
+    """The connection of a client: what a burst or ``send`` leaves here arrives with the next flush."""
+
+    def __init__(self, arrived: Callable[[bytes], None]) -> None:
+        self.busy = False
+        self.blocks: Any = None
+        self.socket = SimpleNamespace(send=self._send)
+        self._arrived = arrived
+
+    def _send(self, frame: bytes) -> int:
+        self._arrived(frame)
+        return len(frame)
+
+    def send(self, frame: bytes) -> None:
+        if self.busy:
+            self.blocks = [*self.blocks, frame]
+        else:
+            self._arrived(frame)
+
+    def flush(self) -> None:
+        for frame in self.blocks or ():
+            self._arrived(frame)
+        self.blocks, self.busy = None, False
+
+    def cut(self) -> None:
+        self.blocks, self.busy = None, True
+
+
 class Client(Session):
     """``seen``: (shard, version) in the order of arrival. ``cursor`` is the last one that arrived."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, user: int) -> None:
         super().__init__(world.registry, world.shards[0].streams)
-        self.id, self.user_id, self.auth_session = "s", ANN, "sid"
+        self.id, self.user_id, self.auth_session = f"s{user}", user, "sid"
+        self.connection = Wire(self.arrive)
         self.seen: list[tuple[str, int]] = []
         self.cursor = ""
         self.resyncs = 0
 
-    def write(self, event: Event | EventBatch) -> None:
-        self.cursor = event.cursor or self.cursor
-        if event.name == "resync":
+    def write(self, event: Event) -> None:
+        self.connection.send(event.frame)
+
+    def arrive(self, frame: bytes) -> None:
+        event = json.loads(frame[2 if frame[1] < 126 else 4 :])
+        self.cursor = event.get("cursor", self.cursor)
+        if event["event"] == "resync":
             self.resyncs += 1
         else:
-            positions = decode_positions(event.cursor, 4)
+            positions = decode_positions(event["cursor"], 4)
             assert positions is not None
-            number = int(event.name.removeprefix("shard "))
-            self.seen.append((event.name, positions[number].version))
+            number = int(event["event"].removeprefix("shard "))
+            self.seen.append((event["event"], positions[number].version))
 
     def backlog(self) -> int:
         return 0
 
     def close(self, code: int, error: Any = None) -> None:
+        self.connection.cut()
         self.on_closed()
 
 
@@ -131,8 +191,23 @@ class World:
             max_sessions_per_user=9,
         )
 
-    def join(self, cursor: str | None) -> Client:
-        client = Client(self)
+    def in_bursts(self) -> None:
+        """Publishes in bursts, each of which waits for its flush."""
+        self.bursts: list[Any] = []
+        flusher: Any = SimpleNamespace(add=self._add)
+        for shard in self.shards:
+            shard.hub.offer_to_many = shard_burst.ShardBursts(flusher, shard.number).offer
+
+    def _add(self, burst: Any) -> None:
+        self.bursts.append(burst)
+
+    def flush(self) -> None:
+        bursts, self.bursts = self.bursts, []
+        for burst in bursts:
+            burst.flush()
+
+    def join(self, cursor: str | None, user: int = ANN) -> Client:
+        client = Client(self, user)
         beginning = begin_stream(client, cursor)
         client.cursor = beginning.joined["cursor"]
         _go_live(client, beginning)  # type: ignore[arg-type]
@@ -140,17 +215,24 @@ class World:
 
 
 class SeveralShards(RuleBasedStateMachine):
-    """One user who connects again and again with the last cursor that arrived."""
+    """Users who connect again and again with the last cursor that arrived."""
 
     @initialize()
     def begin(self) -> None:
         self.world = World()
-        self.client = self.world.join(None)
-        self.got: list[tuple[str, int]] = []
+        self.world.bursts = []
+        self.prepare()
+        self.clients = {user: self.world.join(None, user) for user in USERS}
+        self.got: dict[int, list[tuple[str, int]]] = {user: [] for user in USERS}
 
-    @rule(number=shards_of, step=st.integers(1, 50))
-    def publish(self, number: int, step: int) -> None:
-        self.world.shards[number].publish(step)
+    def prepare(self) -> None:
+        """Does nothing: sessions get each event by themselves."""
+
+    @rule(number=shards_of, step=st.integers(1, 50), users=users_of, turn=st.booleans())
+    def publish(self, number: int, step: int, users: list[int], turn: bool) -> None:
+        self.world.shards[number].publish(step, users)
+        if turn:
+            self.world.flush()
 
     @rule(number=shards_of)
     def lose_subscription(self, number: int) -> None:
@@ -163,42 +245,83 @@ class SeveralShards(RuleBasedStateMachine):
         shard.sessions.resume_all()
 
     @rule(number=shards_of)
+    def forget(self, number: int) -> None:
+        self.world.shards[number].forget()
+
+    @rule(number=shards_of, first=st.sampled_from(USERS), step=st.integers(1, 50))
+    def forget_and_publish(self, number: int, first: int, step: int) -> None:
+        """Of the users who were forgotten, only one has connected again when something is published to all of them."""
+        self.forget(number)
+        self.connect_again(first)
+        self.publish(number, step, list(USERS), turn=True)
+
+    @rule(number=shards_of)
+    def register_again(self, number: int) -> None:
+        shard = self.world.shards[number]
+        if shard.connected:  # or the notices are lost, and the next subscription resumes all
+            shard.register_again()
+
+    @rule(number=shards_of)
     def run_replays(self, number: int) -> None:
         self.world.shards[number].run_replays()
 
-    @rule()
-    def connect_again(self) -> None:
-        for shard in self.world.shards:
-            shard.connected = True
-        self.got += self.client.seen
-        cursor = self.client.cursor
-        self.client.close(1000)
-        self.client = self.world.join(cursor)
-        assert not self.client.resyncs
+    @rule(user=st.sampled_from(USERS))
+    def connect_again(self, user: int) -> None:
+        self.got[user] += self.clients[user].seen
+        cursor = self.clients[user].cursor
+        self.clients[user].close(1000)
+        self.clients[user] = self.world.join(cursor, user)
+        assert not self.clients[user].resyncs
+
+    def seen(self, user: int, shard: OneShard) -> list[int]:
+        seen = self.got[user] + self.clients[user].seen
+        return [version for name, version in seen if name == f"shard {shard.number}"]
 
     @invariant()
     def nothing_comes_twice_or_out_of_order(self) -> None:
         if not hasattr(self, "world"):
             return
-        seen = self.got + self.client.seen
-        for shard in self.world.shards:
-            mine = [version for name, version in seen if name == f"shard {shard.number}"]
-            assert mine == shard.stored[: len(mine)]
+        for user in USERS:
+            for shard in self.world.shards:
+                seen = self.seen(user, shard)
+                assert seen == shard.stored(user)[: len(seen)]
 
     def teardown(self) -> None:
         if not hasattr(self, "world"):
             return
+        self.world.flush()
+        for user in USERS:  # a cursor that is too high skips what was missed
+            self.connect_again(user)
         for shard in self.world.shards:
             shard.connected = True
+            shard.register_again()
             shard.sessions.resume_all()
             shard.run_replays()
-        seen = self.got + self.client.seen
-        for shard in self.world.shards:
-            assert [version for name, version in seen if name == f"shard {shard.number}"] == shard.stored
+        for user in USERS:
+            for shard in self.world.shards:
+                assert self.seen(user, shard) == shard.stored(user)
+
+
+class SeveralShardsInBursts(SeveralShards):
+    """The same, with events that many sessions get at once."""
+
+    def prepare(self) -> None:
+        self.patched = patch.object(shard_burst, "WebSocketSession", Client)
+        self.patched.start()
+        self.world.in_bursts()
+
+    def teardown(self) -> None:
+        try:
+            super().teardown()
+        finally:
+            if hasattr(self, "patched"):
+                self.patched.stop()
 
 
 TestSeveralShards = SeveralShards.TestCase
 TestSeveralShards.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestSeveralShardsInBursts = SeveralShardsInBursts.TestCase
+TestSeveralShardsInBursts.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
 
 
 def test_shard_that_lost_its_history_sends_resync_and_the_others_go_on() -> None:
@@ -252,7 +375,7 @@ def test_session_that_begins_while_a_shard_is_away_gets_its_events_when_it_is_ba
     assert not returned.resyncs
     assert [session.seen[-1][0] for session in (returned, new, gone)] == ["shard 1"] * 3, "the others go on"
     gone.close(1000)
-    missed = away.stored[-1]
+    missed = away.stored()[-1]
     away.away, away.connected = False, True
     away.publish(5)  # comes, because a registration that was given up is carried out late
     assert [name for name, _ in returned.seen] == ["shard 1"], "what was missed comes first"
@@ -263,6 +386,26 @@ def test_session_that_begins_while_a_shard_is_away_gets_its_events_when_it_is_ba
     for session, versions in ((returned, [missed, *later]), (new, later)):
         assert [version for name, version in session.seen if name == "shard 2"] == versions
     assert gone.seen[-1][0] == "shard 1"
+
+
+def test_event_for_many_gives_no_user_the_position_of_another() -> None:
+    """Redis has forgotten the users of the gateway in one shard. Ann has come back and gets what Ben misses there."""
+    world = World()
+    world.in_bursts()
+    with patch.object(shard_burst, "WebSocketSession", Client):
+        world.join(None, ANN).close(1000)
+        ann, ben = world.join(None, ANN), world.join(None, BEN)
+        quiet, busy = world.shards[0], world.shards[1]
+        quiet.forget()
+        quiet.online.add(ANN)
+        quiet.publish(5)
+        world.flush()
+        busy.publish(5)
+        world.flush()
+    assert [name for name, _ in ann.seen] == ["shard 0", "shard 1"]
+    assert [name for name, _ in ben.seen] == ["shard 1"]
+    again = world.join(ben.cursor, BEN)
+    assert [name for name, _ in again.seen] == ["shard 0"]
 
 
 def test_cursor_of_an_ended_epoch_of_one_shard_is_answered_with_resync() -> None:
