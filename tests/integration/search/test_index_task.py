@@ -41,7 +41,7 @@ def test_outage_of_redis_is_one_line_and_the_next_run_continues(
     [message] = say(engine, conversation, ann, "text")
     with reading(engine) as conn:
         epoch = read_epoch(conn).number
-    redis_client.set(keys.FIRST.epoch, b"%d:test" % epoch)
+    redis_client.set(keys.FIRST.epoch, b"%d:0" % epoch)
     redis_client.hset(keys.FIRST.log_state, "stored", message.version)
 
     with redis.Redis(port=free_port()) as away:
@@ -73,7 +73,7 @@ def test_idle_shard_does_not_hold_up_the_index(
     with autocommit(engine) as conn:
         epochs = [read_epoch(conn, shard.part).number for shard in shards]
     for shard, epoch in zip(shards, epochs, strict=True):
-        redis_client.set(shard.keys.epoch, b"%d:test" % epoch)
+        redis_client.set(shard.keys.epoch, b"%d:0" % epoch)
         redis_client.hset(shard.keys.log_state, "stored", message.version - shard.part.number)
     entry = redis_client.xadd(shards[1].keys.log, {"b": "waits"})
     monkeypatch.setattr(task, "container", lambda: SimpleNamespace(engine=engine, redis=redis_client, shards=shards))
@@ -88,7 +88,7 @@ def test_idle_shard_does_not_hold_up_the_index(
 def test_idle_shards_are_stored_up_to_their_clock(redis_client: redis.Redis) -> None:
     shards = Shards([redis_client, redis_client])
     for shard in shards:
-        redis_client.set(shard.keys.epoch, b"7:test")
+        redis_client.set(shard.keys.epoch, b"7:0")
         redis_client.hset(shard.keys.log_state, "stored", 5)
     seconds, _ = redis_client.time()
     upto = stored_upto.stored_upto(shards, [7, 7])
