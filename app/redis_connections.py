@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
 from queue import Empty
 from typing import Any
 
@@ -16,6 +15,7 @@ from app.config import Settings
 from app.message_log.shard_keys import ShardKeys
 from app.redis_addresses import is_cluster, is_sentinel, parse_cluster, parse_sentinel, tls_options
 from app.redis_cluster import ClusterConnection, ClusterTlsConnection, slot_primary
+from app.redis_one_connection import OneConnection
 from app.redis_sentinel import SentinelConnection, SentinelPrimary, SentinelTlsConnection
 
 REDIS_TIMEOUT_SECONDS = 5
@@ -173,45 +173,6 @@ def _cluster_options(url: str, verify: bool, shard: int) -> dict[str, Any]:
         "socket_keepalive": True,
     }
     return options | address.options(verify=verify)
-
-
-class OneConnection(redis.Redis):
-    """A client on one connection, for one loop that calls Redis often.
-
-    A pool polls the socket (a system call) before it lends a connection, and redis-py wraps each command in support
-    for retries, locks and telemetry. Together they cost a tenth of a gateway's work per message. Do not share this
-    client between threads or greenlets.
-    """
-
-    connected: Callable[[OneConnection], object] | None = None
-
-    def call_on_connect(self, act: Callable[[OneConnection], object]) -> None:
-        """Calls ``act`` now and after every new connect, before anything else is sent. If it raises, the connection is
-        closed, and so is not used.
-        """
-        self.connected = act
-        connection = self.connection
-        if connection is None:
-            raise redis.ConnectionError("closed")
-        connection.register_connect_callback(self._on_connect)  # type: ignore[no-untyped-call]
-        if connection.is_connected:
-            self._on_connect(connection)
-
-    def _on_connect(self, connection: Any) -> None:
-        try:
-            if self.connected is not None:
-                self.connected(self)
-        except BaseException:
-            connection.disconnect()
-            raise
-
-    def execute_command(self, *args: Any, **options: Any) -> Any:
-        """Raises RedisError if Redis is unreachable; the next call connects again."""
-        connection = self.connection
-        if connection is None:
-            raise redis.ConnectionError("closed")
-        connection.send_command(*args)  # type: ignore[no-untyped-call]
-        return self.parse_response(connection, args[0], **options)  # type: ignore[no-untyped-call]
 
 
 def one_connection(

@@ -43,16 +43,28 @@ class MemoryPubSub:
         if not self._redis.down:
             self._responses.put([b"pong", b""])
 
-    def read_response(self, timeout: float, *, push_request: bool, disconnect_on_error: bool = True) -> Any:
+    @property
+    def _sock(self) -> MemoryPubSub:
+        return self
+
+    def settimeout(self, _timeout: None) -> None:
+        """Reads wait as long as it takes."""
+
+    def read_response(
+        self, timeout: float | None = None, *, push_request: bool = False, disconnect_on_error: bool = True
+    ) -> Any:
         if self._cut:
             raise ConnectionError("the twin was cut")
         try:
-            response = self._responses.get(block=timeout > 0, timeout=timeout or None)
+            response = self._responses.get(block=timeout != 0, timeout=timeout)
         except Empty:
             raise TimeoutError("no response") from None
         if response is None:
             raise ConnectionError("the twin was cut")
         return response
+
+    def disconnect(self) -> None:
+        self.cut()
 
     def is_empty(self) -> bool:
         return self._responses.empty()

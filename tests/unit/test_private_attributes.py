@@ -120,11 +120,19 @@ def test_redis_client_keeps_one_connection():
     source = inspect.getsource(redis.Redis.__init__)
     assert "self.connection = self.connection_pool.get_connection()" in source
     assert {"connection_pool", "single_connection_client"} <= parameters(redis.Redis.__init__)
-    assert list(inspect.signature(redis.Redis.parse_response).parameters)[1:3] == ["connection", "command_name"]
+    assert "self.response_callbacks[command_name](response, **options)" in inspect.getsource(redis.Redis.parse_response)
+
+
+def test_redis_connection_has_a_parser_that_reads_answers():
+    source = inspect.getsource(redis.Connection.read_response)
+    assert "self._parser.read_response(" in source
+    assert "self.next_health_check = time.monotonic() + self.health_check_interval" in source
+    assert list(parameters(redis.Connection.send_packed_command))
+    assert "self._sock.sendall(item)" in inspect.getsource(redis.Connection.send_packed_command)
 
 
 def test_redis_connection_reads_without_disconnecting():
-    assert {"timeout", "disconnect_on_error", "push_request"} <= parameters(redis.Connection.read_response)
+    assert "push_request" in parameters(redis.Connection.read_response)
     assert 'kwargs.get("check_health"' in inspect.getsource(redis.Connection.send_command)
 
 
