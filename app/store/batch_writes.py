@@ -26,7 +26,7 @@ from app.store.batch_pending_pushes import PushTrigger, push_parameters, queue_p
 from app.store.batch_statement import NewMessage, Receipt, parameters_of, statement_for
 from app.store.distributed_notes import note_changes
 from app.store.distribution import ListStatement
-from app.store.engine import autocommit, reading, writing
+from app.store.engine import KeptConnection, autocommit, reading, writing
 from app.store.epochs import StaleEpochError, row_of
 from app.store.layout import is_distributed, known_as_distributed
 from app.store.pg_arrays import int_array, text_array
@@ -115,13 +115,14 @@ def store_batch_and_enqueue_pushes(
     feed: Feed | None = None,
     *,
     part: Part = WHOLE,
+    kept: KeptConnection | None = None,
 ) -> Stored:
     """Stores the batch like ``store_batch``, and queues push notifications in the same transaction: for the messages of
     ``triggers``, and for displayed notifications whose messages were read.
 
     ``apply`` runs in the same transaction. Messages and changes of one batch must become visible together: between a
     removal and the messages after it, a reader would give those messages to the removed member. ``feed`` runs in it as
-    well, last, and only if a host gets events.
+    well, last, and only if a host gets events. A batch of one statement runs on the ``kept`` connection.
     """
     if not (messages or receipts or last_seen or apply):
         return Stored([], 0)
@@ -129,7 +130,9 @@ def store_batch_and_enqueue_pushes(
         feeding = engine in _FEEDING
         owed = triggers() if feeding or engine in _PUSHING else None
         try:
-            return _store(engine, epoch, messages, receipts, last_seen, owed, apply, feed, feeding=feeding, part=part)
+            return _store(
+                engine, epoch, messages, receipts, last_seen, owed, apply, feed, feeding=feeding, part=part, kept=kept
+            )
         except StaleEpochError:  # the epoch is stale, or the first device was registered, or the first host asked
             if not _learn_state(engine, part):
                 raise
@@ -159,6 +162,7 @@ def _store(
     *,
     feeding: bool,
     part: Part,
+    kept: KeptConnection | None,
 ) -> Stored:
     """``triggers`` is None if the fence must require that no device was ever registered. Unless ``feeding``, it must
     require that no host gets events.
@@ -179,12 +183,16 @@ def _store(
         parts = (triggers is None, not feeding, *has, bool(triggers), bool(read))
     try:
         if pushes is not None:
+            if kept is not None:
+                kept.release()
             with writing(engine) as conn:
                 changed = {one.conversation_id for one in messages} | {one.conversation_id for one in receipts}
                 return _write_in_parts(conn, messages, parts, parameters, apply, feed, pushes, changed)
         if apply is None and feed is None:
-            with autocommit(engine) as conn:
+            with kept.autocommit() if kept is not None else autocommit(engine) as conn:
                 return _write(conn, messages, parts, parameters)
+        if kept is not None:
+            kept.release()
         with writing(engine) as conn:
             return _write_and_apply(conn, messages, parts, parameters, apply, feed)
     except (psycopg.DataError, psycopg.IntegrityError, ProgramLimitExceeded, UnicodeError) as error:

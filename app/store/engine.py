@@ -104,7 +104,7 @@ def create_engine(settings: Settings, *, timeout_seconds: float | None = None, u
     return engine
 
 
-def _check_alive(connection: Any, _record: Any, _proxy: PoolProxiedConnection) -> None:
+def _check_alive(connection: Any, _record: Any, _proxy: PoolProxiedConnection | None) -> None:
     """Detects without a round trip that the server closed an idle connection (2 µs; a ping takes 60–200 µs).
 
     The server's last message and the end of the stream are already in the socket: the first call reads the message, the
@@ -129,6 +129,47 @@ def autocommit(engine: Engine) -> Iterator[Connection]:
 
 
 reading = autocommit  # reads need no transaction; the name shows the caller's intention
+
+
+class KeptConnection:
+    """A connection that one loop keeps between its statements. To borrow it anew costs 0.1 ms, a third of the client's
+    work for a small batch. Not thread-safe.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._kept: Connection | None = None
+
+    @contextmanager
+    def autocommit(self) -> Iterator[Connection]:
+        """Does what ``autocommit`` does. After an exception, the connection is not kept."""
+        with _translated(self.engine):
+            connection, self._kept = self._kept, None
+            if connection is not None and _has_ended(connection):
+                connection.close()
+                connection = None
+            connection = connection or self.engine.connect()
+            try:
+                yield connection
+            except BaseException:
+                connection.close()
+                raise
+            self._kept = connection
+
+    def release(self) -> None:
+        """Gives the connection back. Call it before other uses of the engine, whose pool may have only one."""
+        connection, self._kept = self._kept, None
+        if connection is not None:
+            connection.close()
+
+
+def _has_ended(connection: Connection) -> bool:
+    try:
+        _check_alive(connection.connection.driver_connection, None, None)
+    except exc.InvalidatePoolError:
+        connection.invalidate()
+        return True
+    return False
 
 
 @contextmanager

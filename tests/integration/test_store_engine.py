@@ -14,14 +14,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
+import psycopg
 import pytest
 from sqlalchemy import Connection, Engine, event, exc, text
 
 from app.config import Settings
 from app.core.errors import Overloaded
 from app.store.connections import missing_settings
-from app.store.engine import autocommit, create_engine, reading, writing
+from app.store.engine import KeptConnection, autocommit, create_engine, reading, writing
 from app.store.epochs import read_epoch
+from app.store.sql import driver
 from tests.support.processes import ROOT, base_env
 
 Opener = Callable[[Engine], AbstractContextManager[Connection]]
@@ -134,6 +136,40 @@ def test_connection_closed_by_the_server_is_replaced_silently(make_engine: MakeE
     pid = backend_of(engine)
     with reading(other) as conn:
         conn.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+    assert one(engine) == 1
+
+
+def kept_backend(kept: KeptConnection) -> int:
+    with kept.autocommit() as conn:
+        return driver(conn).info.backend_pid
+
+
+def test_kept_connection_is_used_again_and_others_get_it_when_it_is_released(make_engine: MakeEngine) -> None:
+    engine = make_engine(db_pool_size=1)
+    kept = KeptConnection(engine)
+    backend = kept_backend(kept)
+    assert kept_backend(kept) == backend
+    kept.release()
+    assert backend_of(engine) == backend
+    kept.release()
+
+
+def test_kept_connection_that_the_server_closed_is_replaced_silently(make_engine: MakeEngine) -> None:
+    engine, other = make_engine(db_pool_size=1), make_engine()
+    kept = KeptConnection(engine)
+    before = kept_backend(kept)
+    with reading(other) as conn:
+        conn.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": before})
+    with kept.autocommit() as conn:
+        assert driver(conn).execute("SELECT pg_backend_pid()").fetchone() not in (None, (before,))
+    kept.release()
+
+
+def test_connection_is_not_kept_after_an_exception(make_engine: MakeEngine) -> None:
+    engine = make_engine(db_pool_size=1)
+    kept = KeptConnection(engine)
+    with pytest.raises(psycopg.errors.DivisionByZero), kept.autocommit() as conn:
+        driver(conn).execute("SELECT 1 / 0")
     assert one(engine) == 1
 
 

@@ -27,6 +27,7 @@ from app.services.drain.lease_keeper import LeaseKeeper
 from app.services.drain.store_ahead import RECORDS_AT_ONCE, StoreAhead
 from app.services.drain.store_cautiously import CautiousStore, LeaseLostError
 from app.services.drain.store_records import DrainStats, RecordStore
+from app.store.engine import KeptConnection
 from app.store.epochs import StaleEpochError
 
 log = logging.getLogger(__name__)
@@ -77,10 +78,12 @@ class Drain:
     ) -> None:
         self.stats = stats or DrainStats()
         self._reader = reader
+        self._kept = KeptConnection(engine)
         self._records = RecordStore(
             reader,
             engine,
             self.stats,
+            kept=self._kept,
             pushes_pending=pushes_pending,
             events_fed=events_fed,
             not_the_records=not_the_records,
@@ -116,8 +119,11 @@ class Drain:
         if not self._reader.renew(self._token, self._lease):
             return False
         self._renewed = time.monotonic()
-        with self._keeper:
-            return self._drain()
+        try:
+            with self._keeper:
+                return self._drain()
+        finally:
+            self._kept.release()
 
     def _drain(self) -> bool:
         first = True

@@ -32,7 +32,7 @@ from app.store.batch_changes import apply_changes
 from app.store.batch_writes import Conflict, Stored, UnstorableError, store_batch_and_enqueue_pushes
 from app.store.conversations import load_state
 from app.store.dead_letters import insert_dead_letter, insert_tombstone
-from app.store.engine import reading, writing
+from app.store.engine import KeptConnection, reading, writing
 from app.store.epochs import StaleEpochError, check_epoch
 from app.store.frozen_drains import end_frozen_drains
 from app.task_queue import enqueue_announcement
@@ -78,14 +78,24 @@ class RecordStore:
         pushes_pending: Callable[[], None],
         not_the_records: tuple[type[Exception], ...],
         events_fed: Callable[[], None] = lambda: None,
+        kept: KeptConnection | None = None,
     ) -> None:
+        """Stores on ``kept``, which is a connection of the engine, if that takes one statement."""
         self._reader = reader
         self.part = reader.part
-        self._engine = engine
+        self._pool = engine
+        self._kept = kept
         self._stats = stats
         self._pushes_pending = pushes_pending
         self._events_fed = events_fed
         self.surroundings: tuple[type[Exception], ...] = (StaleEpochError, Overloaded, RedisError, *not_the_records)
+
+    @property
+    def _engine(self) -> Engine:
+        """The engine, for everything else. Its pool may have only one connection."""
+        if self._kept is not None:
+            self._kept.release()
+        return self._pool
 
     def store(self, epoch: int, records: list[Record]) -> dict[int, str]:
         """Stores all records that can be stored. Returns version -> reason for those that were rejected."""
@@ -111,7 +121,7 @@ class RecordStore:
     def store_rows(self, epoch: int, rows: Rows) -> Stored:
         """Stores all rows in one transaction, except messages that conflict with stored ones."""
         return store_batch_and_enqueue_pushes(
-            self._engine,
+            self._pool,
             epoch,
             rows.messages,
             rows.receipts,
@@ -119,6 +129,7 @@ class RecordStore:
             apply=partial(apply_changes, rows.changes) if rows.changes else None,
             feed=partial(rows.feed, self.part.number) if rows.fed else None,
             part=self.part,
+            kept=self._kept,
         )
 
     def end_frozen_drains(self) -> None:
