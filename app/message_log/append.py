@@ -18,7 +18,7 @@ from app.core.records import pack, unpack
 from app.message_log import keys
 from app.message_log.shards import Shard
 from app.redis_calls import EpochLostError
-from app.redis_scripts import script
+from app.redis_scripts import LoadedFunction
 
 Decision = tuple[int, int, int, int]
 
@@ -117,7 +117,7 @@ class Append:
         wake: Callable[[], None],
     ) -> None:
         constants = KIND_CONSTANTS + (PRIVATE_CONSTANT if name == "change" else "")  # a table costs time in each call
-        self._script = script(shard.redis, "app.message_log", name, after="log large", constants=constants)
+        self._script = LoadedFunction(shard.redis, "app.message_log", name, after="log large", constants=constants)
         self.name = name
         self._connect = connect
         self._client: Redis | None = None

@@ -10,7 +10,8 @@ from app.core.kinds import Kind
 from app.core.records import Record, pack, unpack_record, unpack_records
 from app.message_log import keys
 from app.message_log.shards import Shard
-from app.redis_scripts import script
+from app.redis_one_connection import OneConnection
+from app.redis_scripts import LoadedFunction, script
 
 ATTEMPTS_SECONDS = 3600
 NO_LIMIT = 2**31
@@ -38,7 +39,7 @@ class LogReader:
         """The socket timeout of the shard's connection must be longer than any blocking read."""
         self.part = shard.part
         self._redis, self._keys = shard.redis, shard.keys
-        self._stored = script(shard.redis, "app.message_log", "stored")
+        self._stored = LoadedFunction(shard.redis, "app.message_log", "stored")
         self._renew = script(shard.redis, "app.message_log", "renew")
         self._release = script(shard.redis, "app.message_log", "release")
         self._raise = script(shard.redis, "app.message_log", "raise")
@@ -58,12 +59,23 @@ class LogReader:
 
         Waits up to ``milliseconds`` for the first entry; 0 means not at all.
         """
-        rows = _rows_of(self._redis.xread({self._keys.log: "0"}, count=count, block=milliseconds or None))
+        rows = self._read(count, milliseconds)
         entries = self._entries(rows, max_records)
         epoch = next((entry.epoch for entry in entries if entry.epoch is not None), None)
         if epoch is None:
             return self._epoch(), entries
         return epoch, _of_epoch(epoch, entries)
+
+    def _read(self, count: int, milliseconds: int) -> list[Any]:
+        """Returns rows: an entry's id, and its names and values in a list or, if redis-py has read them, in a dict."""
+        if not isinstance(self._redis, OneConnection):
+            return _rows_of(self._redis.xread({self._keys.log: "0"}, count=count, block=milliseconds or None))
+        block = ("BLOCK", milliseconds) if milliseconds else ()
+        streams = self._redis.call("XREAD", "COUNT", count, *block, "STREAMS", self._keys.log, "0")
+        if not streams:
+            return []
+        (rows,) = streams.values() if isinstance(streams, dict) else (streams[0][1],)
+        return list(rows)
 
     def _entries(self, rows: list[Any], max_records: int) -> list[Entry]:
         entries: list[Entry] = []
@@ -206,6 +218,7 @@ class LogReader:
                 max((entry.epoch or 0 for entry in entries), default=0),
                 *(part for notice in self._notices(new, refused) for part in notice),
             ],
+            client=self._redis,
         )
 
     def forget(self, record: Record) -> None:
@@ -227,7 +240,8 @@ class LogReader:
         return bool(self._lost(keys=[self._keys.log, self._keys.log_state, self._keys.epoch]))
 
     @staticmethod
-    def _entry(entry_id: bytes, fields: dict[bytes, bytes]) -> Entry:
+    def _entry(entry_id: bytes, pairs: list[bytes] | dict[bytes, bytes]) -> Entry:
+        fields = pairs if isinstance(pairs, dict) else dict(zip(pairs[::2], pairs[1::2], strict=True))
         blob, number, epoch = fields.get(b"r", b""), fields.get(b"n", b""), fields.get(b"e", b"")
         try:
             records = unpack_records(blob)

@@ -32,7 +32,7 @@ local ID_CONFLICT = 3
 local DONE, UNKNOWN, NOT_A_MEMBER, FULL, UNCHANGED, UNCHANGED_PENDING, FORBIDDEN, DEFER = 0, 4, 5, 6, 7, 8, 9, 13
 local STALE, READ_ONLY = 15, 16
 local FROM_HOST, BEGINS_STREAM, SHADOW, LOOKED_UP = 1, 2, 4, 8  -- flags of a message
-local looked_up = tonumber(ARGV[#ARGV])
+local looked_up  -- the epoch in which the ids were looked up
 
 -- Returns the number of the result if the sender may not write here, or nil.
 local function refusal_of(c, sender)
@@ -143,23 +143,28 @@ local function show_others(c, kind, user, what)
   answer(DONE)
 end
 
-local ops = unpack_msg(ARGV[6])
-for i = 1, #ops, 4 do
-  local kind, user, what = ops[i], ops[i + 2], ops[i + 3]
-  local index = (i - 1) / 4
-  local c = conversation_of(ops[i + 1])
-  if not c then
-    answer(UNKNOWN)
-  elseif not is_member(c, user) and not (kind == KIND_MESSAGE and has_flag(what, FROM_HOST)) then
-    answer(NOT_A_MEMBER)
-  elseif kind == KIND_MESSAGE then
-    add_message(c, user, what, index)
-  elseif kind == KIND_TYPING or kind == KIND_CUSTOM then
-    show_others(c, kind, user, what)
-  elseif kind == KIND_SHADOW_READ then
-    move_shadow_read(c, user, what, index)
-  else
-    move_mark(c, kind, user, what, index)
+local function run()
+  if not begin() then return cmsgpack.pack({false}) end
+  looked_up = tonumber(ARGV[#ARGV])
+  local ops = unpack_msg(ARGV[6])
+  for i = 1, #ops, 4 do
+    local kind, user, what = ops[i], ops[i + 2], ops[i + 3]
+    local index = (i - 1) / 4
+    local c = conversation_of(ops[i + 1])
+    if not c then
+      answer(UNKNOWN)
+    elseif not is_member(c, user) and not (kind == KIND_MESSAGE and has_flag(what, FROM_HOST)) then
+      answer(NOT_A_MEMBER)
+    elseif kind == KIND_MESSAGE then
+      add_message(c, user, what, index)
+    elseif kind == KIND_TYPING or kind == KIND_CUSTOM then
+      show_others(c, kind, user, what)
+    elseif kind == KIND_SHADOW_READ then
+      move_shadow_read(c, user, what, index)
+    else
+      move_mark(c, kind, user, what, index)
+    end
   end
+  return finish()
 end
-return finish()
+return run()

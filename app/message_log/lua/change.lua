@@ -401,29 +401,33 @@ local function change_own_view(c, kind, user, what, index)
   log(c, kind, seq, index, {user})
 end
 
-local ops = unpack_msg(ARGV[6])
-for i = 1, #ops, 4 do
-  local kind, user, what = ops[i], ops[i + 2], ops[i + 3]
-  local index = (i - 1) / 4
-  local c = conversation_of(ops[i + 1])
-  if not c then
-    answer(UNKNOWN)
-  elseif kind == KIND_RECEIPT_BATCH then
-    move_marks(c, what, index)
-  elseif kind == KIND_GROUP_CHANGED then
-    change_group(c, user, what, index)
-  elseif kind == KIND_ADMITTED then
-    admit(c, user, what, index)
-  elseif kind == KIND_MEDIA or kind == KIND_PROGRESS then
-    log_media(c, kind, user, what, index)
-  elseif kind == KIND_STREAM_ENDED then
-    end_stream(c, user, what, index)
-  elseif kind ~= KIND_MEDIA_RESOLVED and user ~= HOST and not is_member(c, user) then
-    answer(NOT_A_MEMBER)
-  elseif kind == KIND_SETTINGS or kind == KIND_DRAFTED or kind == KIND_CLEARED then
-    change_own_view(c, kind, user, what, index)
-  else
-    change_message(c, kind, user, what, index)
+local function run()
+  if not begin() then return cmsgpack.pack({false}) end
+  local ops = unpack_msg(ARGV[6])
+  for i = 1, #ops, 4 do
+    local kind, user, what = ops[i], ops[i + 2], ops[i + 3]
+    local index = (i - 1) / 4
+    local c = conversation_of(ops[i + 1])
+    if not c then
+      answer(UNKNOWN)
+    elseif kind == KIND_RECEIPT_BATCH then
+      move_marks(c, what, index)
+    elseif kind == KIND_GROUP_CHANGED then
+      change_group(c, user, what, index)
+    elseif kind == KIND_ADMITTED then
+      admit(c, user, what, index)
+    elseif kind == KIND_MEDIA or kind == KIND_PROGRESS then
+      log_media(c, kind, user, what, index)
+    elseif kind == KIND_STREAM_ENDED then
+      end_stream(c, user, what, index)
+    elseif kind ~= KIND_MEDIA_RESOLVED and user ~= HOST and not is_member(c, user) then
+      answer(NOT_A_MEMBER)
+    elseif kind == KIND_SETTINGS or kind == KIND_DRAFTED or kind == KIND_CLEARED then
+      change_own_view(c, kind, user, what, index)
+    else
+      change_message(c, kind, user, what, index)
+    end
   end
+  return finish()
 end
-return finish()
+return run()

@@ -11,7 +11,6 @@
 -- If most gateways hold a member, one PUBLISH goes to the channel of all gateways that keep rosters.
 -- The functions are made only if a call meets a large conversation: to other calls they cost nothing.
 
-local functions_of_large
 function of_large()
   if functions_of_large then return functions_of_large end
   local ROSTER_MARK = 'r-'

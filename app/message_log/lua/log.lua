@@ -13,12 +13,7 @@
 -- On the bus (one PUBLISH per gateway): {epoch, {{users, record}, ...}}. For a large conversation, `users` is a build or
 -- {build = {user, ...}}: the members in the gateway's roster of this build (app/fanout/rosters.py), without these users.
 
-local call, pack, unpack_msg, format = redis.call, cmsgpack.pack, cmsgpack.unpack, string.format
-local heads = call('MGET', KEYS[1], KEYS[2], KEYS[6])
-local epoch, draining = heads[1], heads[3]
-if not epoch then return pack({false}) end
-epoch = tonumber(string.match(epoch, '^%d+'))
-
+local call, pack, unpack_msg, format
 local FIRST_END = 7
 local HOST = 0  -- the user of records by the host's server
 local REFRESH_SECONDS = 3600
@@ -26,22 +21,35 @@ local LONG_SECONDS = 7200  -- how long marks of changes live, and those of ids t
 local ROUTES_CACHED_ABOVE, ROUTES_SECONDS = 32, 3600
 local LARGE = 100  -- more members make a conversation large
 local INDEXED, NO_LIST = 221, '\221\0\0\0\0'  -- the first byte of a list of members that large.lua has indexed; an empty one
-local prefix = ARGV[1]
-local time = call('TIME')
-local now_s = tonumber(time[1])
-local now_us = now_s * 1000000 + tonumber(time[2])
-local now_ms = math.floor(now_us / 1000)
-local sent = format('%.0f', now_ms)
-local version = math.max(tonumber(heads[2] or '0'), now_us - 1)
-local state = call('HMGET', KEYS[4], 'records', 'bytes', 'entries', 'stored')
-local logged, bytes, entries = tonumber(state[1] or '0'), tonumber(state[2] or '0'), tonumber(state[3] or '0')
-local stored = tonumber(state[4] or '0')
-local room, bytes_room = tonumber(ARGV[2]) - logged, tonumber(ARGV[3]) - bytes
 
-local conversations, items, user_lists, gateways_by_text = {}, {}, {}, {}
-local owners = {}  -- users -> their conversation, if it is large or its routes are cached
-local large, of_large = false, nil  -- whether a conversation of this call is large; returns the functions of large.lua
-local records, size, results = {}, 0, {}
+-- The state of one call. As a function of Redis, a script is loaded once, so `begin` sets all of it.
+local prefix, epoch, draining, now_s, now_ms, sent, version, logged, bytes, entries, stored, room, bytes_room
+local conversations, items, user_lists, gateways_by_text, records, size, results
+local owners  -- users -> their conversation, if it is large or its routes are cached
+local large, functions_of_large  -- whether a conversation of this call is large; what of_large has made for it
+local of_large  -- returns the functions of large.lua
+
+-- Returns false if there is no epoch.
+local function begin()
+  call, pack, unpack_msg, format = redis.call, cmsgpack.pack, cmsgpack.unpack, string.format
+  local heads = call('MGET', KEYS[1], KEYS[2], KEYS[6])
+  if not heads[1] then return false end
+  epoch, draining = tonumber(string.match(heads[1], '^%d+')), heads[3]
+  prefix = ARGV[1]
+  local time = call('TIME')
+  now_s = tonumber(time[1])
+  local now_us = now_s * 1000000 + tonumber(time[2])
+  now_ms = math.floor(now_us / 1000)
+  sent = format('%.0f', now_ms)
+  version = math.max(tonumber(heads[2] or '0'), now_us - 1)
+  local state = call('HMGET', KEYS[4], 'records', 'bytes', 'entries', 'stored')
+  logged, bytes, entries = tonumber(state[1] or '0'), tonumber(state[2] or '0'), tonumber(state[3] or '0')
+  stored = tonumber(state[4] or '0')
+  room, bytes_room = tonumber(ARGV[2]) - logged, tonumber(ARGV[3]) - bytes
+  conversations, items, user_lists, gateways_by_text, records, size, results = {}, {}, {}, {}, {}, 0, {}
+  owners, large, functions_of_large = {}, false, nil
+  return true
+end
 
 local function answer(what, seq, at, ms)
   local n = #results

@@ -115,13 +115,17 @@ local function close(user, what)
   answer(decided, s.seq, 0, s.conversation)
 end
 
-local ops = unpack_msg(ARGV[6])
-for i = 1, #ops, 4 do
-  local user, what = ops[i + 2], ops[i + 3]
-  if what[1] == 'append' then
-    append(user, what, (i - 1) / 4)
-  else
-    close(user, what)
+local function run()
+  if not begin() then return cmsgpack.pack({false}) end
+  local ops = unpack_msg(ARGV[6])
+  for i = 1, #ops, 4 do
+    local user, what = ops[i + 2], ops[i + 3]
+    if what[1] == 'append' then
+      append(user, what, (i - 1) / 4)
+    else
+      close(user, what)
+    end
   end
+  return finish()
 end
-return finish()
+return run()
