@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections import Counter
+from functools import lru_cache
 
 
+@lru_cache(maxsize=4096)  # a gateway needs it several times for each connection
 def network_of(address: str) -> str:
     """Returns the IPv4 address, or the /64 network of an IPv6 address, since one customer has at least that many."""
     try:
