@@ -24,6 +24,8 @@ _WHOLE_SLOT = "if KEYS[1] then redis.call('EXISTS', string.match(KEYS[1], '^{.-}
 
 
 _LAST_LINE = "return run()\n"
+# Versions of one function that a server keeps: those of the releases that run side by side, and a few before.
+VERSIONS_KEPT = 4
 
 
 @cache
@@ -60,7 +62,8 @@ class LoadedFunction:
     def __init__(self, redis: Redis, package: str, name: str, *, after: str = "", constants: str = "") -> None:
         text, guard = _text(package, name, after, constants), _guard(redis)
         self._script = redis.register_script(guard + text)
-        self.name = f"parley_{name}_{sha1((guard + text).encode()).hexdigest()[:12]}"  # noqa: S324 - no secret
+        self._family = f"parley_{name}_"
+        self.name = self._family + sha1((guard + text).encode()).hexdigest()[:12]  # noqa: S324 - no secret
         run = f"function(keys, args)\nKEYS, ARGV = keys, args\n{guard}return run()\nend"
         register = f"redis.register_function('{self.name}', {run})\n"
         self._library = f"#!lua name={self.name}\nlocal KEYS, ARGV\n{text.removesuffix(_LAST_LINE)}{register}"
@@ -85,7 +88,17 @@ class LoadedFunction:
             if "unction not found" not in str(error):
                 raise
         client.call("FUNCTION", "LOAD", "REPLACE", self._library)
+        self._delete_old_versions(client)
         return client.call(*call)
+
+    def _delete_old_versions(self, client: OneConnection) -> None:
+        """Deletes all other versions if they are many: each takes 30 KB. A process that needs one loads it again."""
+        listed = client.call("FUNCTION", "LIST", "LIBRARYNAME", f"{self._family}*")
+        names = [one[b"library_name"] if isinstance(one, dict) else one[1] for one in listed]
+        if len(names) > VERSIONS_KEPT:
+            for name in names:
+                if name != self.name.encode():
+                    client.call("FUNCTION", "DELETE", name)
 
 
 def _is_refusal(error: ResponseError) -> bool:

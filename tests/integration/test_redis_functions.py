@@ -15,6 +15,7 @@ from app.message_log.append import KIND_CONSTANTS, Append, AppendLimits, Decided
 from app.message_log.shards import Shard
 from app.redis_connections import one_connection
 from app.redis_one_connection import OneConnection
+from app.redis_scripts import VERSIONS_KEPT
 
 ANN, BEN = 1, 2
 CONVERSATION = 7
@@ -85,6 +86,17 @@ def test_other_release_gets_a_function_of_its_own(client: OneConnection, monkeyp
     monkeypatch.setattr("app.message_log.append.KIND_CONSTANTS", "-- another release\n" + KIND_CONSTANTS)
     new = make_append(client)
     assert [send(new, "b"), send(old, "c"), functions(client)] == [2, 3, 2]
+
+
+def test_old_versions_are_deleted_if_they_are_many(client: OneConnection, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = make_append(client)
+    send(first, "a")
+    for number in range(VERSIONS_KEPT):
+        monkeypatch.setattr("app.message_log.append.KIND_CONSTANTS", f"-- release {number}\n" + KIND_CONSTANTS)
+        send(make_append(client), f"b{number}")
+    assert functions(client) == 1
+    send(first, "c")
+    assert functions(client) == 2
 
 
 @pytest.mark.parametrize("command", ["function", "fcall"])
