@@ -150,7 +150,7 @@ def test_two_runs_side_by_side_and_the_death_of_one(start: Start, work_dir: Path
 def test_process_that_dies_is_named_and_stops_the_rest(start: Start, work_dir: Path) -> None:
     run = start(work_dir / "run-dies")
     run.wait_ready()
-    beat = [p for p in psutil.process_iter() if run._is_ours(p) and "beat" in p.cmdline()]
+    beat = [p for p in psutil.process_iter() if run._is_ours(p) and "tasks.beat" in p.cmdline()]
     beat[0].kill()
     assert run.process.wait(STOP_SECONDS) != 0
     assert "beat (exit -9) ended" in run.output()
