@@ -12,7 +12,7 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Literal, NamedTuple
 from weakref import WeakSet
 
@@ -71,12 +71,19 @@ class Stored(NamedTuple):
     events: int = 0
 
 
-class Pushes(NamedTuple):
-    """What ``queue_pushes`` needs of a batch."""
+class Apart(NamedTuple):
+    """The pushes and the notes of a batch of distributed conversations, which are statements of their own."""
 
     triggers: Sequence[PushTrigger]
     read: Sequence[tuple[int, int]]
+    changed: Collection[int]
     feeding: bool
+
+    def write(self, conn: Connection) -> int:
+        """Returns the number of queued pushes."""
+        queued = queue_pushes(conn, self.triggers, self.read, feeding=self.feeding)
+        note_changes(conn, self.changed)
+        return queued
 
 
 # Applies the other changes of the batch in its transaction, except those of rejected messages (their versions).
@@ -174,27 +181,23 @@ def _store(
     batch = epoch, messages, receipts, last_seen
     parameters = parameters_of(*batch, row=row_of(part), detailed=detailed, distributed=distributed)
     feed = feed if feeding else None
+    parts: tuple[bool, ...] = (triggers is None, not feeding, *has)
+    apart = None
     if distributed:
-        pushes = Pushes(triggers or (), read, feeding)
-        parts = (triggers is None, not feeding, *has, False, False)
+        changed = {one.conversation_id for one in (*messages, *receipts)}
+        apart = Apart(triggers or (), read, changed, feeding)
+        parts = (*parts, False, False)
     else:
-        pushes = None
         parameters += push_parameters(triggers or (), read)
-        parts = (triggers is None, not feeding, *has, bool(triggers), bool(read))
+        parts = (*parts, bool(triggers), bool(read))
     try:
-        if pushes is not None:
-            if kept is not None:
-                kept.release()
-            with writing(engine) as conn:
-                changed = {one.conversation_id for one in messages} | {one.conversation_id for one in receipts}
-                return _write_in_parts(conn, messages, parts, parameters, apply, feed, pushes, changed)
-        if apply is None and feed is None:
+        if apply is None and feed is None and apart is None:
             with kept.autocommit() if kept is not None else autocommit(engine) as conn:
                 return _write(conn, messages, parts, parameters)
         if kept is not None:
             kept.release()
         with writing(engine) as conn:
-            return _write_and_apply(conn, messages, parts, parameters, apply, feed)
+            return _write_and_apply(conn, messages, parts, parameters, apply, feed, apart)
     except (psycopg.DataError, psycopg.IntegrityError, ProgramLimitExceeded, UnicodeError) as error:
         raise UnstorableError(type(error).__name__) from error
 
@@ -214,35 +217,17 @@ def _write_and_apply(
     parameters: list[Any],
     apply: Apply | None,
     feed: Feed | None,
+    apart: Apart | None,
 ) -> Stored:
     """Expects conflicts from the start, because a failed statement would end the transaction."""
     with pipelined(conn):
-        stored, pushes = _run(conn, statement_for(*has, True), parameters)
+        stored, pushes = _run(conn, statement_for(*has, True, apart is not None), parameters)
         conflicts = _conflicts(conn, messages) if stored < len(messages) else []
         rejected = frozenset(messages[conflict.index].version for conflict in conflicts)
+        if apart is not None:
+            pushes = apart.write(conn)
         settled = apply(conn, rejected) if apply is not None else []
         return Stored(conflicts, pushes, settled, feed(conn, rejected) if feed is not None else 0)
-
-
-def _write_in_parts(
-    conn: Connection,
-    messages: Sequence[NewMessage],
-    has: tuple[bool, ...],
-    parameters: list[Any],
-    apply: Apply | None,
-    feed: Feed | None,
-    pushes: Pushes,
-    changed: set[int],
-) -> Stored:
-    """Stores a batch of distributed conversations: the pushes and the notes follow as statements of their own."""
-    with pipelined(conn):
-        stored, _ = _run(conn, statement_for(*has, True, True), parameters)
-        conflicts = _conflicts(conn, messages) if stored < len(messages) else []
-        rejected = frozenset(messages[conflict.index].version for conflict in conflicts)
-        queued = queue_pushes(conn, pushes.triggers, pushes.read, feeding=pushes.feeding)
-        note_changes(conn, changed)
-        settled = apply(conn, rejected) if apply is not None else []
-        return Stored(conflicts, queued, settled, feed(conn, rejected) if feed is not None else 0)
 
 
 def _is_distributed(engine: Engine) -> bool:
