@@ -136,8 +136,10 @@ def _share_memory_with_children(**_: Any) -> None:
     """Keeps the pages of all that is loaded so far shared by the pool processes: a collection in one of them would
     write to every object.
     """
-    from billiard.util import get_pdeathsig  # noqa: PLC0415 - beat does not need it
+    from billiard.util import get_pdeathsig  # noqa: PLC0415 - beat does not need them
+    from sqlalchemy.orm import configure_mappers  # noqa: PLC0415
 
+    configure_mappers()  # at the first query otherwise, in each of them
     with contextlib.suppress(OSError):  # not on Linux
         get_pdeathsig()  # loads the C parser that each of them needs at its start
     gc.collect()
