@@ -36,6 +36,7 @@ class Session(EventFlow):
         "_flows",
         "_watched",
         "address",
+        "arriving",
         "auth_session",
         "device_id",
         "end_code",
@@ -57,6 +58,7 @@ class Session(EventFlow):
         self.versions: Sequence[int | None] = ()  # of each shard when it entered; None if the shard was away
         self.present: Sequence[Position] = ()  # after which each shard offers everything
         self.positions: Positions = ()
+        self.arriving: list[Callable[[], None]] | None = None  # see holding_all
         self._flows: Sequence[EventFlow] | None = None  # None: this session itself is the only flow
         self._device_connected = False
         self._watched: set[int] | None = None
@@ -145,11 +147,19 @@ class Session(EventFlow):
 
     @contextmanager
     def holding_all(self) -> Iterator[None]:
-        """Does for all shards what ``holding`` does for one."""
-        with ExitStack() as stack:
-            for flow in self.flows_there:
-                stack.enter_context(flow.holding())
-            yield
+        """Does for all shards what ``holding`` does for one. The flow of a shard that comes back meanwhile begins to
+        catch up afterwards. It is not waited for, because the shard may stay away.
+        """
+        self.arriving = []
+        try:
+            with ExitStack() as stack:
+                for flow in self.flows_there:
+                    stack.enter_context(flow.holding())
+                yield
+        finally:
+            arriving, self.arriving = self.arriving, None
+            for act in arriving:
+                act()
 
     def waiting_for_reset(self) -> list[Callable[[], None]] | None:
         """Returns the answers that wait until the client has its ``resync``, or None if nothing has to wait."""

@@ -7,7 +7,7 @@ anew by itself. What it writes leaves through the session, with a cursor that ha
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from operator import itemgetter
 from typing import Protocol
 
@@ -45,6 +45,7 @@ class Outlet(Protocol):
     transport: str
     auto_ack: bool
     positions: Positions
+    arriving: list[Callable[[], None]] | None  # not None: an answer with the state is made, and flows must wait
 
     def write(self, event: Event) -> None: ...
     def backlog(self) -> int: ...
@@ -85,6 +86,12 @@ class ShardFlow(EventFlow):
     def arrive(self) -> None:
         """The shard is back, and offers everything from now on: the flow catches up with what it missed."""
         self.absent = False
+        if self.outlet.arriving is None:
+            self._begin_to_catch_up()
+        else:
+            self.outlet.arriving.append(self._begin_to_catch_up)
+
+    def _begin_to_catch_up(self) -> None:
         if self.joined and not self.closed:
             self.streams.run_replay(self._catch_up_or_close)
 

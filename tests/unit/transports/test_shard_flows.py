@@ -414,3 +414,19 @@ def test_cursor_of_an_ended_epoch_of_one_shard_is_answered_with_resync() -> None
     world.shards[3].publish(5)
     world.shards[3].epoch.adopt(Epoch(2, 0))
     assert world.join(client.cursor).resyncs == 1
+
+
+def test_flow_of_a_shard_that_comes_back_during_a_fetch_follows_the_answer() -> None:
+    """The answer has the state from before the events that the flow would write."""
+    world = World()
+    client = world.join(None)
+    away = world.shards[2]
+    away.leave()
+    returned = world.join(client.cursor)
+    with returned.holding_all():
+        away.come_back()
+        away.publish(5)
+        away.run_replays()
+        assert returned.seen == []
+    away.run_replays()
+    assert returned.seen == [("shard 2", away.version)]
