@@ -184,7 +184,7 @@ def _store(
     parts: tuple[bool, ...] = (triggers is None, not feeding, *has)
     apart = None
     if distributed:
-        changed = {one.conversation_id for one in (*messages, *receipts)}
+        changed = {one.conversation_id for one in messages} | {one.conversation_id for one in receipts}
         apart = Apart(triggers or (), read, changed, feeding)
         parts = (*parts, False, False)
     else:
