@@ -5,9 +5,10 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Connection, Text, case, cast, delete, func, null, select, update
+from sqlalchemy import Connection, Select, Text, case, cast, delete, func, null, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.core.account_mails import RESET, VERIFY
@@ -127,13 +128,24 @@ def conversations_from(conn: Connection, user_id: int, first: int) -> list[OwnCo
 
     Conversations that the user left are included, because they contain messages of the user.
     """
+    own = _own_conversations(conn, user_id).where(Member.conversation_id >= first).order_by(Member.conversation_id)
+    return [OwnConversation(*row) for row in conn.execute(own)]
+
+
+def last_direct_before(conn: Connection, user_id: int, before: int) -> OwnConversation | None:
+    """Returns the user's direct conversation with the greatest id below ``before``; not the notes to oneself."""
+    is_direct = Conversation.direct_low != Conversation.direct_high
+    own = _own_conversations(conn, user_id).where(Member.conversation_id < before, is_direct)
+    row = conn.execute(own.order_by(Member.conversation_id.desc()).limit(1)).first()
+    return None if row is None else OwnConversation(*row)
+
+
+def _own_conversations(conn: Connection, user_id: int) -> Select[Any]:
     is_notes = func.coalesce(Conversation.direct_low == Conversation.direct_high, False)
     other = func.nullif(Conversation.direct_low + Conversation.direct_high - Member.user_id, Member.user_id)
     columns = Member.conversation_id, Member.left_seq.is_(None), is_notes, Conversation.kind == "group", other
     own = select(*columns).join(Conversation, Conversation.id == Member.conversation_id)
-    own = own.where(Member.user_id == user_id, Member.conversation_id >= first).order_by(Member.conversation_id)
-    own = own.where(*among_own(conn, user_id, Member.conversation_id, Conversation.id))
-    return [OwnConversation(*row) for row in conn.execute(own)]
+    return own.where(Member.user_id == user_id, *among_own(conn, user_id, Member.conversation_id, Conversation.id))
 
 
 def own_messages(conn: Connection, user_id: int, conversation_id: int, after: int, limit: int) -> OwnMessages:

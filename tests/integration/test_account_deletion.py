@@ -12,8 +12,10 @@ from sqlalchemy import Engine, create_engine, text
 from app.bootstrap import build_container
 from app.config import Settings
 from app.container import Container
+from app.core.errors import Overloaded
 from app.fanout.revocation import all_sessions_of
 from app.message_log import keys
+from app.services.accounts import remove_account_data
 from app.store import account_deletions
 from app.store.engine import writing
 from tasks import accounts, maintenance
@@ -172,6 +174,63 @@ def test_lost_deletion_is_enqueued_again_and_may_run_twice(
     enqueued.clear()
     maintenance.sweep_accounts()
     assert lost not in enqueued
+
+
+def begin(store: Engine, user_id: int) -> None:
+    """Begins a deletion that no task of the server continues."""
+    with store.begin() as conn:
+        assert account_deletions.begin_deletion(conn, user_id, erase=False)
+
+
+def test_unblock_during_the_removal_does_not_open_the_conversation(
+    store: Engine, shared: Container, people: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (ann, _), (_, theirs), _ = people
+    conversation = theirs.send(receiver_id=ann.user_id)["conversationId"]
+    begin(store, ann.user_id)
+    save, set_now = account_deletions.save_progress, remove_account_data.set_blockers
+
+    def unblock() -> None:
+        theirs.request("DELETE", f"/blocks/{ann.user_id}")
+
+    def save_after_an_unblock(*arguments: Any) -> bool:
+        unblock()
+        return save(*arguments)
+
+    def set_between_two_unblocks(*arguments: Any) -> bool:
+        unblock()
+        was_set = set_now(*arguments)
+        unblock()
+        return was_set
+
+    monkeypatch.setattr(account_deletions, "save_progress", save_after_an_unblock)
+    monkeypatch.setattr(remove_account_data, "set_blockers", set_between_two_unblocks)
+    eventually(lambda: accounts.delete_account(ann.user_id) or finished(store, ann.user_id), "the removal", 60)
+    with refused("forbidden"):
+        theirs.send(conversation_id=conversation)
+
+
+def test_next_task_closes_the_conversation_if_the_last_one_ended_before(
+    store: Engine, shared: Container, people: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (ann, _), (_, theirs), (_, third) = people
+    for client in (theirs, third):
+        client.send(receiver_id=ann.user_id)
+    begin(store, ann.user_id)
+    set_now = remove_account_data.set_blockers
+    monkeypatch.setattr(remove_account_data, "set_blockers", _away)
+    for _ in range(3):
+        accounts.delete_account(ann.user_id)
+        assert not finished(store, ann.user_id)
+    monkeypatch.setattr(remove_account_data, "set_blockers", set_now)
+    eventually(lambda: accounts.delete_account(ann.user_id) or finished(store, ann.user_id), "the removal", 60)
+    for client in (theirs, third):
+        with refused("forbidden"):
+            client.send(receiver_id=ann.user_id)
+
+
+def _away(*_: Any) -> bool:
+    raise Overloaded("Redis does not answer.")
 
 
 def test_taken_placeholder_name_is_avoided_and_nothing_of_the_user_stays(store: Engine, shared: Container) -> None:

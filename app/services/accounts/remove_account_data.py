@@ -11,6 +11,8 @@ Invariants:
 * A direct conversation keeps both members. The other member keeps everything that they received, and can no longer
   write. The conversation is closed after the messages are gone, because nothing that is done in a closed conversation
   is published to the other member.
+* It is closed in Postgres first, then in Redis. In the other order, the other member's unblock could read Postgres in
+  between and open the conversation in Redis again (app/services/moderation/blocks.py).
 """
 
 from __future__ import annotations
@@ -75,6 +77,9 @@ class Removal:
             if deletion is None:
                 return True
             conversations = store.conversations_from(conn, user_id, deletion.conversation_id)
+            passed = store.last_direct_before(conn, user_id, deletion.conversation_id)
+        if passed is not None:
+            self._close_if_direct(passed)  # the task before this one may have ended in between
         if self._is_pending(user_id, conversations, MESSAGES - {Kind.GROUP_CHANGED}):
             return False  # the user's last messages are not in Postgres yet, and _erase finds them there
         for conversation in conversations:
@@ -104,9 +109,9 @@ class Removal:
             deletion = self._erase(deletion, conversation)
         if conversation.is_group and conversation.is_member:
             self._leave(deletion.user_id, conversation.id)
-        if conversation.other_id is not None:
-            self._close_direct(conversation.id, conversation.other_id)
-        return self._save_progress(deletion, conversation.id + 1, 0)
+        deletion = self._save_progress(deletion, conversation.id + 1, 0)
+        self._close_if_direct(conversation)
+        return deletion
 
     def _erase(self, deletion: Deletion, conversation: OwnConversation) -> Deletion:
         ended = False
@@ -155,14 +160,17 @@ class Removal:
                 self._changes.carry_out([give_role(user_id, conversation_id, heir, "owner").operation])
         raise Overloaded("The group is changing too fast.")
 
-    def _close_direct(self, conversation_id: int, other_id: int) -> None:
-        """Closes the direct conversation: the other member can still read it, but not write to it.
+    def _close_if_direct(self, conversation: OwnConversation) -> None:
+        """Closes a direct conversation in Redis: the other member can still read it, but not write to it.
 
-        Redis treats the other member like a user who has blocked somebody; right afterwards, the caller stores the same
-        in Postgres (app/store/direct_pairs.py). If the conversation is not in Redis, it is loaded first, so that no
-        process can load it later with an older state. Safe to repeat. Raises Overloaded, RedisError.
+        Redis treats the other member like a user who has blocked somebody. Postgres knows it from the progress of the
+        removal (app/store/direct_pairs.py). If the conversation is not in Redis, it is loaded first, so that no process
+        can load it later with an older state. Safe to repeat. Raises Overloaded, RedisError.
         """
-        if not set_blockers(self._shards.of(conversation_id), conversation_id, [other_id]):
-            self._changes.hydrate(conversation_id)
-            if not set_blockers(self._shards.of(conversation_id), conversation_id, [other_id]):
+        if conversation.other_id is None:
+            return
+        shard, blockers = self._shards.of(conversation.id), [conversation.other_id]
+        if not set_blockers(shard, conversation.id, blockers):
+            self._changes.hydrate(conversation.id)
+            if not set_blockers(shard, conversation.id, blockers):
                 raise Overloaded("The log is beginning a new epoch.")
