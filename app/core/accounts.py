@@ -78,7 +78,7 @@ class Register(Struct, rename="camel", frozen=True):
 
 
 class LogIn(Struct, rename="camel", frozen=True):
-    """There are no rules here: a name or password that nobody could register is just wrong."""
+    """No rules apply here: a name or password that nobody could register is simply wrong."""
 
     username: Annotated[str, Meta(max_length=256)]
     password: Annotated[str, Meta(max_length=1024)]
@@ -135,7 +135,7 @@ class ChangeEmail(Struct, frozen=True):
 
 
 class MailTaken(Struct, frozen=True):
-    """A mail will be sent if there is somebody to send it to."""
+    """A mail will be sent if there is such an account."""
 
     status: Literal["accepted"]
 
@@ -162,8 +162,8 @@ class SignInList(Struct, frozen=True):
 
 
 class SignInsEnding(Struct, rename="camel", frozen=True, kw_only=True):
-    """Sign-ins that have ended, while a store does not answer that every process reads. What is ``pending`` follows
-    when it answers again, and at ``pendingUntil`` (Unix seconds) at the latest.
+    """Sign-ins that have ended while Redis does not answer. ``pending`` lists what ends as soon as it answers again,
+    and at ``pendingUntil`` (Unix seconds) at the latest.
     """
 
     status: Literal["accepted"] = "accepted"
@@ -271,7 +271,7 @@ def normal_username(text: str) -> str:
 
 
 def is_reserved(username: str) -> bool:
-    """Marks in between do not make another name of a reserved one: ``-admin-``, ``s.y.s.t.e.m``."""
+    """A reserved name stays reserved with marks in it: ``-admin-``, ``s.y.s.t.e.m``."""
     return _MARKS.sub("", username) in RESERVED_NAMES or username.startswith(RESERVED_PREFIX)
 
 

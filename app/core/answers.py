@@ -164,7 +164,7 @@ class Joined(Answer, frozen=True, kw_only=True):
 
 class Presence(Answer, frozen=True, kw_only=True):
     """``lastSeen`` is null for a user who was never online, or who hides it. ``externalId`` is in the answer to
-    ``presence_subscribe`` if that named the user so.
+    ``presence_subscribe`` if the command named the user by it.
     """
 
     user_id: Id

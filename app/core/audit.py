@@ -53,7 +53,7 @@ COUNTED = frozenset({"export.read", "sign_in.failed", "password.failed", "passwo
 
 
 class AuditFilter(Struct, frozen=True):
-    """None is no condition. ``user_id`` finds acts by this user and acts on this user."""
+    """None means no condition. ``user_id`` finds acts by this user and acts on this user."""
 
     user_id: int | None = None
     action: str | None = None
@@ -61,9 +61,9 @@ class AuditFilter(Struct, frozen=True):
 
 
 class AuditEntry(Answer, frozen=True, kw_only=True):
-    """``actorId`` did it to ``targetId``, from ``address``. No actor: the server's operator, or nobody signed in.
-
-    ``count`` similar acts, the last of them at ``lastAt``, are one entry.
+    """``actorId`` did it to ``targetId``, from ``address``. Without an actor, it was the server's operator or somebody
+    who was not signed in. If ``count`` is set, the entry stands for that many similar acts, the last of them at
+    ``lastAt``.
     """
 
     id: Id

@@ -1,4 +1,6 @@
-"""Addresses of avatars. Viewers get only our own: an outside address would tell its host who looks at it, and when."""
+"""Addresses of avatars. Viewers get only our own addresses: from an outside address, its host would see who looks at
+it, and when.
+"""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class Asked(NamedTuple):
     def about(
         cls, view: View, sender_id: int, message: str, metadata: Any, *, edit: bool = False, end: bool = False
     ) -> Asked:
-        """Returns the question about a message that exists, with another text or other metadata."""
+        """Returns the request to the hook about an edit: an existing message with another text or other metadata."""
         return cls(
             id=view["id"],
             sender_id=sender_id,
@@ -53,8 +53,8 @@ class Asked(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """``error`` refuses the message; ``unavailable``: because the hook did not answer. Fields that are UNSET stay as
-    they are.
+    """``error`` refuses the message; with ``unavailable``, because the hook did not answer. Fields that are UNSET stay
+    as they are.
     """
 
     error: ParleyError | None = None
@@ -110,7 +110,9 @@ def view_of(asked: Asked, users: dict[int, str], conversations: dict[int, str]) 
 
 
 def verdicts_of(answer: Any, asked: list[Asked], max_text: int) -> list[Verdict]:
-    """Returns a verdict for each message. Raises ValueError if the answer is malformed: then, the hook is broken."""
+    """Returns a verdict for each message. Raises ValueError if the answer is malformed, because the hook is then
+    broken.
+    """
     results = msgspec.convert(answer, HookAnswer).results
     msgspec.json.encode(results)  # an installed function may return text that is not valid Unicode
     if len(results) != len(asked):

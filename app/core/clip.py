@@ -10,7 +10,7 @@ import unicodedata
 # Even the longest emoji, such as a family, have fewer code points.
 _LONGEST = 32
 _JOINER = "\u200d"
-# Joiners, and letters that are drawn together with the one before: the Thai and Lao AM, half-width voicing marks, and
+# Joiners, and letters that are drawn together with the previous one: the Thai and Lao AM, half-width voicing marks, and
 # the vowels and last consonants of a Korean syllable in parts.
 _JOINED = re.compile("[\u200c\u200d\u0e33\u0eb3\uff9e\uff9f\u1160-\u11ff\ud7b0-\ud7ff]")
 

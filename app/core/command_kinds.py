@@ -18,7 +18,7 @@ def _acked(data: type[commands.Command], summary: str, ack: type[Struct], *rest:
 
 
 def _change_command(data: type[commands.Command], summary: str, *rest: str) -> CommandKind:
-    """``rest``: method and path below the message's own."""
+    """``rest``: method and path, relative to the path of the message."""
     twins = ("{} /api/v1/messages/{{messageId}}{}".format(*call.partition(" ")[::2]) for call in rest)
     return _acked(data, summary, change_answers.ChangeAck, *twins)
 

@@ -39,7 +39,7 @@ DeviceId = Annotated[str, Meta(min_length=1, max_length=128)]
 
 class Command(Struct, rename="camel", frozen=True, forbid_unknown_fields=True):
     """Base of all commands. A command with unknown fields is decoded again without them (app/core/unknown_fields.py),
-    so that newer clients can talk to older servers.
+    so that newer clients work with older servers.
     """
 
 
@@ -134,8 +134,8 @@ class EditMessage(Command, frozen=True):
     """``conversation_id`` is needed if the user sees several messages with this id: it is unique per conversation.
 
     ``after`` is the ``editedAt`` of the text that this edit replaces, or ``sentAt`` if it was never edited. A later
-    edit is not overwritten: ``conflict``. Without ``message``, the text stays; without ``metadata``, that stays, and
-    null removes it. One of the two is needed.
+    edit is not overwritten: ``conflict``. Without ``message``, the text stays. Without ``metadata``, the metadata
+    stays; null removes it. At least one of the two is needed.
     """
 
     id: Uuid

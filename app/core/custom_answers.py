@@ -9,7 +9,7 @@ from app.core.commands import EventType, Id
 
 
 class EventAck(Answer, frozen=True, kw_only=True):
-    """The event was published. Perhaps no other member was online to get it."""
+    """The event was published. It is possible that no other member was online to get it."""
 
 
 class CustomEvent(Answer, frozen=True, kw_only=True):

@@ -68,7 +68,7 @@ class Suspended(ParleyError):
 
 
 class QuotaExceeded(ParleyError):
-    """The user's files take all the room that the deployment gives a user. Deleting messages with files makes room."""
+    """The user's files take all the space that one user may have. Deleting messages with files makes room."""
 
     code, status, title = "quota_exceeded", 403, "Storage quota exceeded"
 

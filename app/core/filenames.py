@@ -1,4 +1,4 @@
-"""File names for display, without path parts, hidden endings and characters that do not show or break a header."""
+"""File names for display, without path parts, hidden endings, and characters that are invisible or break a header."""
 
 from __future__ import annotations
 

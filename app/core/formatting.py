@@ -105,7 +105,7 @@ def _longest_fences(lines: list[str]) -> list[int]:
 
 
 def _paragraph(lines: list[str]) -> list[Node]:
-    """Returns the paragraph of these lines beside another block: without blank lines around it."""
+    """Returns the paragraph of these lines, which is next to another block, without blank lines around it."""
     first = next((n for n, line in enumerate(lines) if line.strip(" \t")), None)
     if first is None:
         return []

@@ -12,5 +12,5 @@ def free_failures(attempts_per_minute: int) -> int:
 
 
 def delay_seconds(failures: int, free: int) -> int:
-    """Returns the delay after this many failures. The failure number ``free`` is the first one with a delay."""
+    """Returns the delay after this many failures. Failure number ``free`` is the first one with a delay."""
     return 0 if failures < free else DELAYS_SECONDS[min(failures - free, len(DELAYS_SECONDS) - 1)]

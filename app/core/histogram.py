@@ -23,7 +23,7 @@ class Histogram:
         self.total += value
 
     def snapshot(self) -> list[Any]:
-        """Returns ``[bounds, counts, total]``. Readers of another release thus need no bounds of their own."""
+        """Returns ``[bounds, counts, total]``. So readers of another release need not know the bounds."""
         return [list(self.bounds), list(self.counts), self.total]
 
 

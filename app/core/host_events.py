@@ -70,7 +70,7 @@ def created(record: Record, body: Any) -> Iterable[FedEvent]:
 
 
 def shadowed(make: MakeFed) -> MakeFed:
-    """Returns a maker of the same events about something that only its user sees; they say so."""
+    """Returns a maker of the same events with ``shadow``, for something that only its user sees."""
     return lambda record, body: [event._replace(data=marked_shadow(event.data)) for event in make(record, body)]
 
 

@@ -54,12 +54,12 @@ class HostSend(Struct, rename="camel", frozen=True):
         return command
 
 
-# Any JSON, so that a message of a wrong type is refused like any other wrong one.
+# Any JSON, so that a message of a wrong type is refused like any other invalid message.
 _Item = Annotated[Any, Meta(extra_json_schema={"type": "object"})]
 
 
 class HostBatch(Struct, frozen=True):
-    """Each message is a body of ``POST /messages``. One that is wrong does not stop the others."""
+    """Each message is a body of ``POST /messages``. An invalid message does not stop the others."""
 
     messages: Annotated[list[_Item], Meta(max_length=MAX_BATCH)]
 
@@ -84,7 +84,7 @@ class MessageForHost(ReceivedMessage, frozen=True, kw_only=True):
 
 
 class HostHistory(Answer, frozen=True, kw_only=True):
-    """Ascending by seq. ``hasMore`` is about the requested direction."""
+    """Ascending by seq. ``hasMore`` refers to the requested direction."""
 
     messages: list[MessageForHost]
     has_more: bool

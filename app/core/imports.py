@@ -57,7 +57,7 @@ class MessageLine(HostSend, tag_field="type", tag="message", frozen=True, kw_onl
         return ms
 
     def id_or_derived(self, sent_ms: int) -> str:
-        """Returns the message's id. A line without one always gets the same, so that repeating it changes nothing."""
+        """Returns the message's id. A line without one always gets the same id, so repeating it changes nothing."""
         if self.id is not None:
             return self.id.lower()
         place = [self.conversation, self.recipient, self.sender, sent_ms]
@@ -85,7 +85,7 @@ class LineError(Struct, frozen=True):
 
 
 class ImportView(Answer, frozen=True, kw_only=True):
-    """``total`` is the number of lines, ``done`` that of the lines that are written. ``failed``: nothing is written,
+    """``total`` is the number of lines, ``done`` the number of lines that are written. ``failed``: nothing is written,
     and ``errors`` says why. ``ignored`` are fields that the server does not know.
     """
 

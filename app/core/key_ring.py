@@ -20,8 +20,8 @@ class KeyRing:
         self.signing_id = key_id(keys[0])
 
     def verifying(self, id_: object) -> tuple[str, ...]:
-        """Returns the keys that may have signed a token with this ``kid``: all keys if it has none (None), no key if
-        the key is no longer in use.
+        """Returns the keys that may have signed a token with this ``kid``: all keys if the token has no ``kid`` (None),
+        no key if that key is no longer in use.
         """
         if id_ is None:
             return self.all

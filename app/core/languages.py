@@ -1,4 +1,4 @@
-"""The languages in which people are addressed, and the texts in one of them.
+"""The languages of the texts for people, and the texts in one of them.
 
 Texts are written in English, where they are used. Catalogues (app/languages/) have them in the other languages.
 """

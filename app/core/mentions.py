@@ -2,8 +2,8 @@
 (client/lib/mentions.js), and both pass the vectors of tests/vectors/mentions.json.
 
 * ``@`` may also be full-width or small, and so may the letters of the name. Case makes no difference.
-* Any character may stand before ``@`` except a letter from a to z or a digit: there, the ``@`` is part of an e-mail
-  address.
+* Any character may come before ``@`` except a letter from a to z or a digit: after these, the ``@`` is part of an
+  e-mail address.
 * Addresses contain no mentions (app/core/links.py), and ``@name@example.org`` is an address too.
 * A name may end in ``.``, ``_`` or ``-``, but these marks may also belong to the sentence. Two or more of them in a row
   may also begin the rest of the sentence (``@bob--ok``). So a mention has several possible names. It means the longest
@@ -36,8 +36,8 @@ def may_mention(text: str) -> bool:
 
 
 def find_mentions(text: str) -> Iterator[tuple[int, int, list[str]]]:
-    """Yields (start, end, names) of each possible mention. The names are in lower case, the longest first. The first
-    n characters after the ``@`` are those of a name with n characters. Takes time proportional to the text.
+    """Yields (start, end, names) of each possible mention. The names are in lower case, the longest first. A name with
+    n characters is made of the first n characters after the ``@``. Takes time proportional to the text.
     """
     addresses = [(address.start, address.end) for address in find_addresses(text)]
     at = 0

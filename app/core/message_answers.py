@@ -37,7 +37,7 @@ class Reaction(Answer, frozen=True, kw_only=True):
 
 
 class Quoted(Answer, frozen=True, kw_only=True):
-    """The beginning of the message that is replied to; without text if that is deleted."""
+    """The beginning of the message that is replied to; without text if that message is deleted."""
 
     id: Uuid
     seq: Annotated[int, Meta(ge=1)]

@@ -1,7 +1,7 @@
 """The view of a message: its JSON as a client sees it, as a dict.
 
 A view maps to a body by the names of ``MessageBody``. A record that is accepted but not stored yet changes a view in
-place by one of the functions below (app/core/kinds.py says which kind by which).
+place by one of the functions below (app/core/kinds.py has the function of each kind).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def body_of(view: View) -> MessageBody:
 
 
 def body_for_edit(view: View, text: str) -> MessageBody:
-    """Returns the body of an edit: everything but the text and the mentions stays, also the metadata."""
+    """Returns the body of an edit: everything except the text and the mentions stays, including the metadata."""
     body = _body(view, _BODY_FIELDS - _DECIDED_BY_AN_EDIT)
     body.message = text
     return body

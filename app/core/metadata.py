@@ -1,5 +1,5 @@
-"""JSON of an application that the server does not read: metadata, which it keeps and shows with a message, a
-conversation or a user, and the data of custom events, which it only passes on.
+"""JSON of an application that the server does not read. It stores metadata, and shows them with a message, a
+conversation or a user. It only passes on the data of custom events.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ def check_json(value: Any, field: str, max_bytes: int, max_levels: int) -> None:
 
 
 def _check(value: Any, levels: int, field: str) -> int:
-    """Returns by how many bytes the value grows when its numbers are written without an exponent: Postgres writes them
-    like that, so ``1e308`` would otherwise become much larger than it was sent.
+    """Returns by how many bytes the value grows if its numbers are written without an exponent, as Postgres writes
+    them. Otherwise ``1e308`` could become much larger than it was sent.
     """
     if isinstance(value, str):
         _refuse_nul(value, field)

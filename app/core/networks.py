@@ -9,7 +9,9 @@ from functools import lru_cache
 
 @lru_cache(maxsize=4096)  # a gateway needs it several times for each connection
 def network_of(address: str) -> str:
-    """Returns the IPv4 address, or the /64 network of an IPv6 address, since one customer has at least that many."""
+    """Returns the IPv4 address, or the /64 network of an IPv6 address, because one customer has at least that many
+    addresses.
+    """
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:
@@ -22,7 +24,9 @@ def network_of(address: str) -> str:
 
 
 class NetworkCounter:
-    """Counts connections in all and per network. ``limit_per_network`` None is no limit; ``unlimited`` has none."""
+    """Counts connections in all and per network. If ``limit_per_network`` is None, networks have no limit; the network
+    ``unlimited`` never has one.
+    """
 
     __slots__ = ("_by_network", "_limit", "_limit_per_network", "_total", "_unlimited")
 

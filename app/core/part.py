@@ -1,7 +1,5 @@
-"""Which part of the conversations a shard has.
-
-Conversations are numbered one after the other, so the last bits of their ids spread them evenly, and doubling the
-number of parts splits each into two.
+"""The part of the conversations that a shard has. Conversations are numbered one after the other. So the last bits of
+their ids spread them evenly, and doubling the number of parts splits each part into two.
 """
 
 from __future__ import annotations
@@ -24,7 +22,7 @@ class Part(NamedTuple):
         return part_of(conversation_id, self.total) == self.number
 
     def among(self, conversation_ids: set[int]) -> set[int]:
-        """Returns those of the conversations that the part has. For the whole, this is the given set itself."""
+        """Returns the conversations that belong to the part. For the whole, this is the given set itself."""
         return conversation_ids if self.total == 1 else {c for c in conversation_ids if self.has(c)}
 
 

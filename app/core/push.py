@@ -34,7 +34,7 @@ Platform = Annotated[
     ),
 ]
 
-PREVIEWS = ("none", "sender", "full")  # from the least to the most that is shown
+PREVIEWS = ("none", "sender", "full")  # from the least to the most detail
 _POINT_BYTES, _SECRET_BYTES = 65, 16
 
 
@@ -55,7 +55,7 @@ class NewSubscription(Struct, rename="camel", frozen=True):
 
 
 class NewDevice(Struct, rename="camel", frozen=True):
-    """A device's registration token: Firebase Cloud Messaging's, or that of an added push provider.
+    """A device's registration token, of Firebase Cloud Messaging or of an added push provider.
 
     ``deviceId`` is the one that the device sends in ``join``.
     """

@@ -23,8 +23,8 @@ _ENGLISH = EnglishTexts()
 class Message(Struct, frozen=True):
     """The message to notify about. ``group`` is the name of the group; None in a direct conversation.
 
-    ``attached`` is the kind of the attachments: that of the first one, or ``file`` if they differ. ``mentioned`` says
-    whether the message names the receiver.
+    ``attached`` is the kind of the attachments, or ``file`` if their kinds differ. ``mentioned`` says whether the
+    message names the receiver.
     """
 
     conversation_id: int
@@ -41,9 +41,11 @@ class Message(Struct, frozen=True):
 
 
 class Notice(Struct, rename="camel", frozen=True, tag="message", tag_field="type"):
-    """A notification of a conversation's newest message. ``unread`` counts its messages, ``badge`` those of all.
+    """A notification of a conversation's newest message. ``unread`` counts the unread messages of this conversation,
+    ``badge`` those of all conversations.
 
-    ``silent``: it replaces the one that the device shows, without a sound: a message was edited or deleted.
+    ``silent``: it replaces, without a sound, the notification that the device shows, because a message was edited or
+    deleted.
     """
 
     conversation_id: int

@@ -35,8 +35,8 @@ class RecipientState(NamedTuple):
     """The state of one user in one conversation.
 
     ``newest`` is the seq of the newest message worth a notification: unread, visible to the user, not muted, and not
-    from someone they blocked. It is 0 if there is none. ``waiting_since_ms`` is when the oldest undelivered one of
-    these was sent. ``named`` is the seq of one that names the user since an edit, or 0.
+    from someone they blocked. It is 0 if there is none. ``waiting_since_ms`` is when the oldest such message that is
+    not delivered was sent. ``named`` is the seq of a message that names the user since an edit, or 0.
     """
 
     newest: int

@@ -26,7 +26,7 @@ def stream_event(name: str, data: bytes, epoch: int, version: int) -> Event:
 
 
 def resync(epoch: int, record: Record) -> Event:
-    """The user's conversations are others than before. The client reads them again and goes on from here."""
+    """The user has other conversations than before. The client reads them again and goes on from this event."""
     cursor = encode_cursor(epoch, record.version)
     return stream_event("resync", b'{"cursor":"%b"}' % cursor.encode(), epoch, record.version)
 
@@ -79,8 +79,8 @@ def many_marks(names: Mapping[int, str]) -> MakeEvent:
 
 
 def edited(epoch: int, record: Record) -> Event:
-    """The message as it is after the edit. One that removed the metadata says so with an empty object, which the
-    message then does not have.
+    """The message as it is after the edit. If the edit removed the metadata, its record has an empty object; the event
+    then has no metadata.
     """
     record = _without_empty_metadata(record)
     data = b'{"conversationId":%d,"seq":%d,"editedAt":"%b",%b}' % (
@@ -160,7 +160,7 @@ def group_event(epoch: int, record: Record, now: Any) -> Event:
     of ``conversation_updated`` is one version back: a client that is cut off between the two gets both again.
     """
     event = message_event(epoch, record)
-    event.origin = ""  # the user who made the change sees the system message as everybody does
+    event.origin = ""  # the user who made the change gets the system message too, like everybody else
     just_before = encode_cursor(epoch, record.version - 1)
     event.before = make_event("conversation_updated", group_view(record, now), cursor=just_before)
     return event
@@ -182,7 +182,7 @@ def group_view(record: Record, now: Any) -> dict[str, Any]:
 
 
 def member_views(members: Iterable[tuple[int, str, int, int, *tuple[int, ...]]]) -> list[dict[str, Any]]:
-    """Returns the members, who are given as (user, role, delivered, read), perhaps with the seq of their joining."""
+    """Returns the members from rows (user, role, delivered, read), which may end with the seq of their joining."""
     return [dict(zip(_MEMBER_FIELDS, member, strict=False)) for member in members]
 
 

@@ -1,8 +1,8 @@
 """Records of the log and of the bus: arrays in MessagePack, as append.lua and change.lua write them.
 
-A record is ``[kind, conversation, seq, version, sent_ms, user, id, body, session, gateway]``. ``body`` holds the
-fields of a message's JSON that the sender decides (id, senderId, message, kind, attachments, replyTo …), without the
-braces. The sender's gateway writes it once; no other process parses it on the way to the receivers.
+A record is ``[kind, conversation, seq, version, sent_ms, user, id, body, session, gateway]``. ``body`` holds the fields
+of a message's JSON that the sender decides (id, senderId, message, kind, attachments, replyTo …), without the braces.
+The sender's gateway writes the body once; no other process parses it on the way to the receivers.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class MessageBody(msgspec.Struct, rename="camel"):
     mentions_online: bool | msgspec.UnsetType = msgspec.UNSET
     forwarded: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
     system: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
-    metadata: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET  # of an edit: as it was if absent, removed if empty
+    metadata: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET  # of an edit: unchanged if absent, removed if empty
     silent: bool | msgspec.UnsetType = msgspec.UNSET  # sends no notification to devices
     # Of a stream until it ends: it grows, and the number of its characters so far.
     streaming: bool | msgspec.UnsetType = msgspec.UNSET

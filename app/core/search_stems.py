@@ -50,7 +50,7 @@ _stemmers = threading.local()
 
 
 def language_of(words: Iterable[str]) -> str:
-    """Returns the language in which most of the folded words are frequent; English if none is."""
+    """Returns the language in which most of the folded words are frequent words; English if there is none."""
     counts: dict[str, int] = {}
     for word in words:
         for name in _LANGUAGES_OF.get(word, ()):

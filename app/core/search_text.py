@@ -12,8 +12,8 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 
 # Accents, the points of Hebrew, Arabic and Syriac, and the dot below Hindi and Punjabi letters, which many leave out. A
-# word without them is the same word. The vowel signs of Indian and South-East Asian scripts are not among them: without
-# those, it would be another word.
+# word without them is the same word. The vowel signs of Indian and South-East Asian scripts are not dropped, because
+# without them it would be another word.
 _POINTS = (
     (0x300, 0x36F), (0x483, 0x489), (0x591, 0x5BD), (0x5BF, 0x5BF), (0x5C1, 0x5C2), (0x5C4, 0x5C5), (0x5C7, 0x5C7),
     (0x610, 0x61A), (0x64B, 0x65F), (0x670, 0x670), (0x6D6, 0x6DC), (0x6DF, 0x6E4), (0x6E7, 0x6E8), (0x6EA, 0x6ED),

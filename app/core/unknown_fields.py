@@ -1,8 +1,8 @@
 """Fields of a request that its type does not have. The server carries the request out and names them in the answer, or
 (STRICT_REQUESTS) refuses it.
 
-Commands forbid unknown fields (app/core/commands.py), so a command without any is decoded once. Other bodies do not:
-they are looked through after they were decoded, which takes about a microsecond.
+The types of commands forbid unknown fields (app/core/commands.py), so a command without any is decoded once. Other
+bodies are searched for unknown fields after they are decoded, which takes about a microsecond.
 """
 
 from __future__ import annotations

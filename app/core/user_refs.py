@@ -15,9 +15,9 @@ _decode = msgspec.json.Decoder(str).decode
 
 def user_refs(text: str, field: str, most: int) -> list[int | str]:
     """Returns the users that are named in the text, separated by commas. A number is Parley's id, any other text the
-    host's. A text in double quotes (a JSON string) is always the host's, so it may be a number or have commas.
+    host's. A text in double quotes (a JSON string) is always the host's, so it may consist of digits or contain commas.
 
-    Raises Invalid for a part that can be no id, and for more than ``most`` users.
+    Raises Invalid for a part that cannot be an id, and for more than ``most`` users.
     """
     refs: list[int | str] = []
     at = 0

@@ -68,8 +68,8 @@ class FrameDecoder:
 
     def __init__(self, max_message_bytes: int = 65536, extra_frames: int = 2**62) -> None:
         self._max = max_message_bytes
-        # The number of control frames and fragments that are still accepted. They cost work and bring nothing, so the
-        # owner raises this number at a fixed rate.
+        # The number of control frames and fragments that are still accepted. They cost work and carry no message, so
+        # the owner raises this number at a fixed rate.
         self.extra_frames = extra_frames
         self._resting = True  # between two messages; stays False after a failure or a close frame
         self._partial: PartialMessage | None = None
