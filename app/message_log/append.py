@@ -55,7 +55,7 @@ class Decided(IntEnum):
 # Flags of a message (append.lua): the host's server sends it; it begins a stream; only its sender sees it; its id was
 # looked up in Postgres.
 BY_HOST, BEGINS_STREAM, SHADOW, LOOKED_UP = 1, 2, 4, 8
-# In the place of an epoch, for a message that was read while Redis had none. No epoch has this number.
+# Used instead of an epoch for a message that was read while Redis had none. No epoch has this number.
 NO_EPOCH = -1
 
 
@@ -82,7 +82,7 @@ def message_flags(by_host: bool, begins_stream: bool, shadow: bool, looked_up: b
 def message_operand(
     id_: str, quoted: Any = None, flags: int = 0, *, sent_ms: int | None = None
 ) -> str | tuple[Any, ...]:
-    """Returns the ``what`` of a message. Only an imported one, whose flags are BY_HOST, has a ``sent_ms``."""
+    """Returns the ``what`` of a message. Only an imported message, whose flags are BY_HOST, has a ``sent_ms``."""
     if sent_ms is not None:
         return id_, False, flags, sent_ms
     if flags:
@@ -141,11 +141,11 @@ class Append:
         client = self._connect()
         if self._client is None:
             self._client = client
-        else:  # a send was quicker
+        else:  # a send has connected already
             client.close()
 
     def check(self) -> None:
-        """Raises RedisError if the log cannot be written: no connection, and none to be had."""
+        """Raises RedisError if the log cannot be written: there is no connection, and none can be opened."""
         client = self._client
         if client is None or client.connection is None or not client.connection.is_connected:
             self._connect().close()

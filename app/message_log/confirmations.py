@@ -71,7 +71,7 @@ class Confirmations:
                     wait.confirmed(error)
 
     def fail_all(self) -> None:
-        """Ends all waits with an error, as the epoch is lost. Senders retry under the same id."""
+        """Ends all waits with an error, because the epoch is lost. Senders retry under the same id."""
         waits, self._waits = self._waits, {}
         self._early.clear()
         for row in waits.values():
@@ -97,7 +97,7 @@ class Confirmations:
 
 
 class ShardedConfirmations:
-    """``shards`` has those of each shard, in order."""
+    """``shards`` has one object for each shard, in order."""
 
     def __init__(self, shards: Sequence[Confirmations]) -> None:
         self._shards = shards

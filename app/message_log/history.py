@@ -1,8 +1,8 @@
 """Detects a Redis that came back older than it was: its history lacks records that were accepted before.
 
 Each connection of a process has a History: the greatest version that it has shown, and the run of the server that
-showed it. After a reconnect, before anything else, that version is compared with Redis: with its present version, or,
-if the server was restarted, with the version that the next run began with. A connection that has seen nothing yet
+showed it. After a reconnect, before anything else, that version is compared with Redis' present version. If the server
+was restarted, it is compared with the version with which the next run began. A connection that has seen nothing yet
 compares Redis with the greatest version in Postgres. If Redis is behind either, its epoch is given up, and a new one
 begins from Postgres.
 """
@@ -23,10 +23,10 @@ log = logging.getLogger(__name__)
 
 
 class History:
-    """The latest epoch that one connection has shown, the greatest version of it, and the run of the server.
+    """The latest epoch that one connection has shown, the greatest version in this epoch, and the run of the server.
 
-    Each connection to a shard needs its own: connections reconnect at different times, so one may still be in
-    the run before. ``stored_version`` returns the greatest version in Postgres.
+    Each connection to a shard needs its own: connections reconnect at different times, so one may still be in the
+    previous run. ``stored_version`` returns the greatest version in Postgres.
     """
 
     __slots__ = ("_compared", "_keys", "_stored_version", "epoch", "run", "version")

@@ -36,7 +36,7 @@ ROSTER_MARK = "r-"
 # Idle conversations leave Redis after this time, and are loaded from Postgres again for their next message.
 CONVERSATION_SECONDS = 24 * 3600
 REFUSED_SECONDS = 600
-# The notes of a large conversation's members live longer than the conversation: it is hydrated again after a week.
+# The notes of a large conversation's members live longer than the conversation, which is loaded again after a week.
 LARGE_GROUPS_SECONDS = 30 * 24 * 3600
 LOADING_SECONDS = 600
 # Longer than the timeout for Postgres.

@@ -101,7 +101,7 @@ class LogReader:
         return before + 1
 
     def end_attempt(self, head: bytes) -> None:
-        """The process has survived its attempt, although the entry is not stored."""
+        """Notes that the process has survived its attempt, although the entry is not stored."""
         value = self._redis.get(self._keys.attempts)
         if isinstance(value, bytes) and value.startswith(head + b":"):
             self._redis.delete(self._keys.attempts)
@@ -109,7 +109,7 @@ class LogReader:
     def begin_record(self, version: int) -> bool:
         """Notes that a record is about to be stored by itself. Returns False if a drain died over it before.
 
-        The notes have a key of their own, and one field per record: a count that the next record or the head of the
+        The notes have their own key, with one field per record, because a count that the next record or the head of the
         log resets would never find anything.
         """
         begun = int(self._redis.hincrby(self._keys.records_begun, str(version), 1))
@@ -117,12 +117,12 @@ class LogReader:
         return begun == 1
 
     def end_record(self, version: int) -> None:
-        """The record was stored or set aside, and the process lives."""
+        """Notes that the record was stored or set aside, and that the process is alive."""
         self._redis.hdel(self._keys.records_begun, str(version))
 
     def suspect(self, first: int, last: int) -> bool:
-        """Notes that records of these versions are about to be stored together. Returns True, and keeps the earlier
-        note, if a drain died over some of them before.
+        """Notes that records of these versions are about to be stored together. If a drain died over some of them
+        before, returns True and keeps the earlier note.
         """
         low, high = self._suspects()
         if low <= last and first <= high:
@@ -151,10 +151,9 @@ class LogReader:
         return [entry for entry in entries if (entry.number or 0) > after]
 
     def short_tails(self, conversations: Sequence[int], at_most: int, together: int) -> list[list[Record]]:
-        """Returns the whole tails of the first of these conversations, ``together`` records at most. Leaves out tails
-        that are longer than ``at_most``.
-
-        A backlog may be spread over thousands of conversations, so only what is returned is read.
+        """Returns whole tails of these conversations, from the first one on, until they have ``together`` records.
+        Leaves out tails that are longer than ``at_most``. A backlog may be spread over thousands of conversations, so
+        only tails that are returned are read.
         """
         chosen: list[int] = []
         for first in range(0, len(conversations), TAILS_AT_ONCE):
@@ -226,11 +225,11 @@ class LogReader:
         self._redis.delete(self._keys.dedupe_mark(record.conversation_id, record.id))
 
     def raise_counter(self, conversation_id: int, last_seq: int) -> None:
-        """Raises a seq counter that is behind Postgres, because Redis lost its last second."""
+        """Raises a seq counter that is behind Postgres because Redis lost its last second."""
         self._raise(keys=[self._keys.conversation(conversation_id)], args=[last_seq])
 
     def give_up_epoch(self, epoch: int) -> None:
-        """Deletes the epoch in Redis, as it is not that of Postgres. A gateway then begins a new one."""
+        """Deletes the epoch in Redis, because Postgres has another one. A gateway then begins a new epoch."""
         value = self._redis.get(self._keys.epoch)
         if isinstance(value, bytes) and value.startswith(b"%d:" % epoch):
             self._redis.delete(self._keys.epoch)

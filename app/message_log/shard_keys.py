@@ -42,7 +42,7 @@ class ShardKeys:
         self.online = prefix + "online"
         # string, number of changes of ``online``
         self.places = prefix + "places"
-        # string, those of them that moved the counts of large conversations
+        # string, number of those changes that moved the counts of large conversations
         self.places_counted = self.places + "-counted"
         # string, how often the counts of a large conversation were made
         self.builds = prefix + "builds"
@@ -80,7 +80,7 @@ class ShardKeys:
         return f"{self.prefix}ug:{user_id}"
 
     def loading(self, token: str, what: str) -> str:
-        """hash (what "c") or set ("cm"): a large conversation that is being loaded; expires by itself"""
+        """hash (for "c") or set (for "cm") of a large conversation that is being loaded; expires by itself"""
         return f"{self.prefix}l:{token}:{what}"
 
     def routes(self, conversation_id: int) -> str:

@@ -38,8 +38,8 @@ class Shards:
         return iter(self._shards)
 
     def visit(self, act: Callable[[Shard], None]) -> None:
-        """Calls ``act`` with each shard, also after it failed for another one. Then raises the first error: RedisError,
-        EpochLostError or Overloaded. Any other error ends the visit at once.
+        """Calls ``act`` with each shard, even if it failed for an earlier one. Then raises the first error: RedisError,
+        EpochLostError or Overloaded. Any other error is raised at once.
         """
         errors: list[Exception] = []
         for shard in self:
@@ -73,7 +73,7 @@ class Shards:
         return self._shards[part_of(conversation_id, len(self._shards))]
 
     def parts(self, conversation_ids: Iterable[int]) -> Iterator[tuple[Shard, set[int]]]:
-        """Yields each shard that has some of these conversations, with those."""
+        """Yields each shard that has some of these conversations, with its conversations."""
         for number, mine in sorted(divided(conversation_ids, len(self._shards)).items()):
             yield self._shards[number], mine
 

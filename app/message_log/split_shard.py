@@ -2,8 +2,8 @@
 
 * The new shard goes on in the parent's epoch, beyond the parent's last version. So a cursor with the position of the
   parent is valid for both.
-* The dedupe marks stay behind. So the epoch begins now: an older message id is looked up in Postgres.
-* Open streams move, because a part of their text may be nowhere else.
+* The dedupe marks are not moved. So the epoch begins now, and older message ids are looked up in Postgres.
+* Open streams are moved, because a part of their text may be nowhere else.
 * Everything else of the moved conversations (hashes, members, counts, routes, marks and notes of changes) stays in the
   parent until it expires. Nothing reads it: a conversation is only looked up in its shard. The log, the tails and the
   list of joinings are empty. Gateways that start register their online users in every shard.
@@ -35,7 +35,7 @@ def prepare_child(parent: Shard, child: Shard, epoch: int) -> None:
 
 
 def forget_moved_streams(shard: Shard) -> None:
-    """Deletes the streams of conversations that the shard does not have any more. Raises RedisError."""
+    """Deletes the streams of conversations that the shard no longer has. Raises RedisError."""
     for conversation, seq, _ in _streams(shard):
         if not shard.part.has(conversation):
             _delete_stream(shard, conversation, seq)

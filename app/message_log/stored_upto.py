@@ -9,16 +9,17 @@ from app.message_log.confirmations import stored_version
 from app.message_log.epoch import parse_epoch
 from app.message_log.shards import Shard, Shards
 
-# A later version may be lower than the clock by this much: after a failover the clock is another server's, and clocks
+# A later version may be behind the clock by this much: after a failover, the clock is another server's, and clocks
 # differ or are set back.
 CLOCK_MARGIN_US = 10_000_000
 
 
 def stored_upto(shards: Shards, epochs: Sequence[int]) -> int:
-    """Returns the version up to which all records of all shards are in Postgres or rejected. ``epochs`` are the
-    shards'. Returns 0 if a shard's Redis is in another epoch.
+    """Returns the version up to which all records of all shards are in Postgres or rejected. ``epochs`` has the epoch
+    of each shard. Returns 0 if a shard's Redis is in another epoch.
 
-    Among several shards, an empty log counts as stored up to now, or an idle shard would hold up the others.
+    If there are several shards, an empty log counts as stored up to now; otherwise an idle shard would hold up the
+    others.
     """
     if len(shards) == 1:
         return stored_version(shards[0], epochs[0])

@@ -1,4 +1,4 @@
-"""Tails: what the log of one shard, or of several, has and Postgres does not have yet."""
+"""Tails: the records in the log of one or several shards that Postgres does not have yet."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Tail(Unstored):
     """The tail of one shard, oldest first.
 
     Every record of the requested conversations up to ``version`` is in here, or is in Postgres for a later read.
-    ``epoch`` is the one that the records belong to. It is 0 if Redis has none; then no record is believed.
+    ``epoch`` is the one that the records belong to. If Redis has none, it is 0, and no record is used.
     """
 
     version: int
@@ -81,8 +81,8 @@ class Tail(Unstored):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tails(Unstored):
-    """The tails of several shards, for readers that need no position. ``by_part`` has each of them by itself, and
-    ``away`` the parts of the shards that did not answer.
+    """The tails of several shards, for readers that need no position. ``by_part`` has the tail of each part, and
+    ``away`` has the parts of the shards that did not answer.
     """
 
     by_part: Sequence[tuple[Part, Tail]]
@@ -101,7 +101,7 @@ class Tails(Unstored):
 
 
 def read_tail(shard: Shard, conversation_ids: Iterable[int]) -> Tail:
-    """Call this *before* reading Postgres: a record that is stored in between is then seen twice, never missed."""
+    """Call this *before* reading Postgres. A record that is stored in between is then seen twice, but never missed."""
     arguments: list[str | int] = [shard.keys.prefix, *conversation_ids]
     names = [shard.keys.log, shard.keys.version, shard.keys.memberships, shard.keys.epoch, shard.keys.streams]
     answer = script(shard.redis, "app.message_log", "tail")(keys=names, args=arguments)

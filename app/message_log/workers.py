@@ -1,4 +1,4 @@
-"""Heartbeats of the workers that store messages, by the clock of Redis: those of the machines may differ."""
+"""Heartbeats of the workers that store messages, by Redis' clock, because the clocks of the machines may differ."""
 
 from __future__ import annotations
 
