@@ -41,7 +41,7 @@ def build_container(settings: Settings) -> Container:
     """Builds what every process needs. Opens no connection yet."""
     parts = build_worker_container(settings)
     engine, shards = parts.engine, parts.shards
-    client = shards[0].redis  # has what exists once as well
+    client = shards[0].redis  # this shard also has everything that exists once
     revoked = RevokedSessions(client, keys.REVOKED, lambda: _revoked_in_store(engine))
     suspended = SuspendedUsers(client, keys.SUSPENDED, lambda: _suspended_in_store(engine))
     shadowed = ShadowedUsers(client, keys.SHADOWED, lambda: _suspended_in_store(engine, shadow=True))

@@ -198,7 +198,7 @@ class GatewayBuilder(ServicesBuilder):
 
     def _refuse_ended(self, sid: str, user_id: int) -> None:
         """Raises Unauthorized if the auth session ended, Suspended for a suspended user; Overloaded if that cannot be
-        known.
+        checked.
         """
         if self._suspended.is_suspended(user_id):
             raise Suspended

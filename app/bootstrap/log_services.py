@@ -1,4 +1,4 @@
-"""Wires a gateway's way into the log, its marks and what its services share."""
+"""Wires a gateway's way into the log, its marks, and the parts that its services share."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ class LogBuilder:
         return Batcher(name, script, recover=epochs.renew, after_batch=lambda: self._log.requeue_cold(part))
 
     def _connect_checked(self, history: History, number: int) -> Redis:
-        """Returns a connection that writes nothing to a Redis that is older than this gateway or Postgres knows."""
+        """Returns a connection that writes nothing to a Redis that is behind this gateway or Postgres."""
         connection = one_connection(self._settings, shard=number)
         connection.call_on_connect(history.is_behind)
         return connection

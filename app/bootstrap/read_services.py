@@ -29,7 +29,7 @@ class ReadingBuilder(LogBuilder):
         stores: Any = {"engine": self._engine, "shards": self._shards}
         wait_until_stored = stored_waiter(self._confirmations, self._settings.ack_wait_seconds)
         # All clients return at once after a deploy: their reads of Postgres are batched. A session also begins while a
-        # shard is away: the counts then lack what waits there, and it comes as events when the shard is back.
+        # shard is away. The counts then lack the records that wait there; they come as events when the shard is back.
         self._unread_counts = self._read_queue("unread counts", partial(count_unread, **stores, some=True))
         self._missed = [self._build_missed(line) for line in self._lines]
         fetcher = UnreadFetcher(

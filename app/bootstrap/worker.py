@@ -23,7 +23,7 @@ def build_worker_container(settings: Settings) -> WorkerContainer:
         settings=settings,
         engine=engine,
         store_reads=_store_reads(settings, engine),
-        redis=shards[0].redis,  # has what exists once as well
+        redis=shards[0].redis,  # this shard also has everything that exists once
         shards=shards,
         media=MediaStorages(settings),
         push=PushRegistry(ProviderContext(settings, os.environ, lambda: _vapid_key(settings, engine))),
