@@ -24,7 +24,7 @@ def begin_stream(session: Session, cursor: str | None) -> Beginning:
     """
     session.enter()
     try:
-        # Not before ``enter``: an end that is announced from now on finds the session in the hub.
+        # Checked after ``enter``: an end that is announced from now on finds the session in the hub.
         session.streams.refuse_ended(session.auth_session, session.user_id)
         session.log("session begins")
         return _beginning(session, cursor)

@@ -1,14 +1,14 @@
 """Bursts: one event for many WebSocket sessions.
 
-A message to a group of 500 costs 500 sends. Everything around a send once cost as much as the send itself: eleven
-calls of Python functions, a list for the outbox and a dict for the delivered mark. A burst offers the event in one
-loop, writes it in a second one, and notes in one call to whom it was delivered.
+A message to a group of 500 costs 500 sends. The work around a send once cost as much as the send itself: eleven calls
+of Python functions, a list for the outbox and a dict for the delivered mark. A burst offers the event in one loop,
+writes it in a second one, and notes in one call to whom it was delivered.
 
 Invariants
 * A burst has only sessions that are live, behind the event, and have nothing to write. Every other session gets the
   event by ``offer``.
-* Until the burst is flushed, its connections have its own ``blocks``. Whatever else is done to a connection replaces
-  them (``Connection.leave_burst``), and then that connection flushes itself, in order.
+* Until the burst is flushed, its connections have the burst's ``blocks``. Everything else that happens to a connection
+  replaces them (``Connection.leave_burst``). The connection then flushes itself, in order.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Bursts:
         """Offers the event to each session. Never blocks or raises."""
         blocks = (event.frame,)
         version = event.version
-        below = version or sys.maxsize  # text of a stream has no place, so it never comes too late
+        below = version or sys.maxsize  # the text of a stream has no version, so it never comes too late
         taken: list[WebSocketSession] = []
         for session in sessions:
             if session.__class__ is WebSocketSession and not session.catching_up and session.position < below:

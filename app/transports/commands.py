@@ -44,7 +44,7 @@ Prepare = Callable[[MessageEditor, int, Any], Prepared]
 
 MAX_WAITING = 64
 MAX_UNANSWERED = 256
-READS_PER_SECOND = 200  # of one session: pings, fetches, subscriptions, renewals; the rest of them waits
+READS_PER_SECOND = 200  # pings, fetches, subscriptions and renewals of one session; further ones wait
 
 
 class Commands:
@@ -138,7 +138,7 @@ class Commands:
             self._busy = True
 
     def _on_submitted(self) -> None:
-        """A send that needed Postgres first is on its way, so later commands may follow."""
+        """Called when a send that needed Postgres first is on its way: later commands may follow."""
         self._busy = False
         self._process_queue()
 

@@ -35,8 +35,8 @@ MAX_CONTROL = 64
 
 
 class Connection:
-    """``busy`` is False while the connection is open and nothing waits: only then may a burst set ``blocks`` to its own
-    (burst.py). While it is True, ``flush`` will be called, or the connection is ending.
+    """``busy`` is False while the connection is open and nothing waits. Only then may a burst set ``blocks`` to its own
+    (burst.py). If it is True, ``flush`` will be called, or the connection is ending.
     """
 
     __slots__ = (
@@ -164,7 +164,7 @@ class Connection:
             self._reader.stop()
 
     def resume_reading(self, reason: PauseReason) -> None:
-        """Withdraws one reason. The connection reads again once there is none."""
+        """Withdraws one reason. The connection reads again once no reason is left."""
         if self._pauses and self._pauses & reason:
             self._pauses &= ~reason
             if not self._pauses:
@@ -235,7 +235,7 @@ class Connection:
         return chunk
 
     def keep_rest(self, chunk: bytes, sent: int) -> None:
-        """Waits for room: the kernel's buffer is full, and took only so many bytes."""
+        """Waits for room, because the kernel's buffer is full and took only this many bytes."""
         self._partial = chunk[sent:]
         if sent or not self.stalled_since:
             self.stalled_since = time.monotonic()
@@ -261,7 +261,9 @@ class Connection:
             self._owner.drained()
 
     def _half_close(self) -> None:
-        """Everything is written: sends a FIN and waits for the peer's, so that no reset discards the last bytes."""
+        """Called when everything is written. Sends a FIN and waits for the peer's FIN, so that no reset discards the
+        last bytes.
+        """
         try:
             self.socket.shutdown(stdlib_socket.SHUT_WR)
         except OSError:

@@ -29,7 +29,7 @@ BUFFER_EVENTS = 500
 
 
 class EventFlow:
-    """The part of a session that writes events. Each transport says how."""
+    """The part of a session that writes events. Each transport implements how."""
 
     __slots__ = (
         "_after_reset",
@@ -105,7 +105,7 @@ class EventFlow:
                 self.collect_delivered(event)
             self.write(event)
         elif not event.version:
-            self.write(event)  # text of a stream: it has no place, but follows what the session has read
+            self.write(event)  # the text of a stream: it has no version, but follows what the session has read
 
     def offer_batch(self, batch: EventBatch) -> None:
         if self.writes_batches and not self.catching_up and self.position < batch.parts[0].version:
@@ -159,8 +159,8 @@ class EventFlow:
         self.go_live(self.position)
 
     def missed(self) -> Iterator[tuple[int, Event]]:
-        """Yields everything after ``position`` in order, with the place of each event in the stream. It must be written
-        by ``write_missed`` before the next one is taken. Live events are held back, also after it. May block.
+        """Yields everything after ``position`` in order, with the place of each event in the stream. Write each event
+        by ``write_missed`` before you take the next one. Live events are held back, also afterwards. May block.
         """
         self.catching_up = True
         if self._buffer is None:
@@ -244,7 +244,7 @@ class EventFlow:
         self.streams.check_missed((self.user_id, self.position), self._checked_missed)
 
     def _checked_missed(self, missed: bool | None, _error: ParleyError | None) -> None:
-        """Called with False if nothing was missed. Otherwise the session reads what it missed by itself."""
+        """Called with False if nothing was missed. Otherwise the session itself reads what it missed."""
         if not self.closed:
             self.streams.run_replay(self._go_live_or_close if missed is False else self._catch_up_or_close)
 
@@ -260,7 +260,7 @@ class EventFlow:
 
     def hold(self) -> None:
         """Holds live events and answers back until ``reset``: a new epoch began. Its seqs may be those of lost messages
-        that the client shows, so nothing of it may come before ``resync``.
+        that the client shows, so nothing of the new epoch may come before ``resync``.
         """
         if self.closed or not self.joined:
             return

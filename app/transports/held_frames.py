@@ -15,7 +15,7 @@ Take = Callable[[int, bytes], None]
 
 
 class HeldFrames:
-    """Exists while there is a reason to pause or a frame that waits."""
+    """Exists as long as there is a reason to pause, or a frame waits."""
 
     __slots__ = ("_frames", "_releasing", "_size", "reasons")
 

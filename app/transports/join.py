@@ -41,7 +41,7 @@ def _begin_stream(session: CommandSession, command: Join, ref: str | None) -> No
     try:
         _go_live(session, beginning)
     except BaseException:
-        # The client has its ``joined`` and would go on in a session without events, so it has to come again.
+        # The client has got ``joined`` and would go on in a session without events, so it has to reconnect.
         session.turn_away()
         raise
 

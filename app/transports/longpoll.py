@@ -78,8 +78,8 @@ class PollSession(Session):
         return self._bytes
 
     def wait_for_reader(self) -> None:
-        """Nobody reads while an answer is collected. Once there is enough for one answer, the session ends: with the
-        answer's cursor, the client gets the rest from the store.
+        """Nobody reads while an answer is collected. Once the events fill one answer, the session ends: with the cursor
+        of the answer, the client gets the rest from the store.
         """
         if len(self._events) >= MAX_EVENTS or self._bytes > REPLAY_BACKLOG_BYTES:
             self.close(CloseCode.NORMAL)

@@ -1,4 +1,4 @@
-"""Bounds the WebSockets that have not joined: anybody can open them, so they must not take the room of sessions."""
+"""Limits the WebSockets that have not joined: anybody can open them, so they must not use up the places of sessions."""
 
 from __future__ import annotations
 

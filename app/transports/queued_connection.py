@@ -39,7 +39,7 @@ class QueuedConnection:
 
     @property
     def waiting(self) -> int:
-        """Bytes in the outbox, or the blocks' share of their bound if that is more."""
+        """Bytes in the outbox, or a larger number if its many blocks are nearer to their bound."""
         return max(self._bytes, len(self._blocks) * self._limits.bytes // self._limits.blocks)
 
     def send(self, block: bytes) -> None:

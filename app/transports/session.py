@@ -55,8 +55,8 @@ class Session(EventFlow):
         self.address = current_address()
         self.end_code = NO_CLOSE_FRAME
         self.device_id: str | None = None
-        self.versions: Sequence[int | None] = ()  # of each shard when it entered; None if the shard was away
-        self.present: Sequence[Position] = ()  # after which each shard offers everything
+        self.versions: Sequence[int | None] = ()  # of each shard when the session entered; None if the shard was away
+        self.present: Sequence[Position] = ()  # versions after which each shard offers everything
         self.positions: Positions = ()
         self.arriving: list[Callable[[], None]] | None = None  # see holding_all
         self._flows: Sequence[EventFlow] | None = None  # None: this session itself is the only flow
@@ -84,7 +84,7 @@ class Session(EventFlow):
 
     @property
     def flows_there(self) -> Sequence[EventFlow]:
-        """Those whose shards answered when the session began, or since."""
+        """The flows whose shards answered when the session began, or later."""
         return [flow for flow in self._flows if not flow.absent] if self._flows else (self,)
 
     @property
@@ -93,7 +93,7 @@ class Session(EventFlow):
 
     @property
     def watcher(self) -> EventFlow:
-        """What watches the presence of others for this session, which belongs to no shard: its first flow."""
+        """The flow that watches the presence of others, which belongs to no shard: the first one."""
         return self.flows[0]
 
     def enter(self) -> None:
@@ -121,7 +121,7 @@ class Session(EventFlow):
             raise
 
     def start_at(self, positions: Sequence[Position]) -> str:
-        """Sets where the stream begins. Returns the cursor of it."""
+        """Sets where the stream begins. Returns the cursor of this position."""
         for flow, position in zip(self.flows, positions, strict=True):
             flow.position = position.version
         if self._flows is not None:
@@ -147,8 +147,8 @@ class Session(EventFlow):
 
     @contextmanager
     def holding_all(self) -> Iterator[None]:
-        """Does for all shards what ``holding`` does for one. The flow of a shard that comes back meanwhile begins to
-        catch up afterwards. It is not waited for, because the shard may stay away.
+        """Does for all shards what ``holding`` does for one. If a shard comes back while the block runs, its flow
+        begins to catch up afterwards. The block does not wait for it, because the shard may stay away.
         """
         self.arriving = []
         try:

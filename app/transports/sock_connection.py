@@ -64,7 +64,9 @@ class SockConnection(QueuedConnection):
         return too_many
 
     def _end(self) -> None:
-        """Lets the writer finish, then closes for good: werkzeug would write an HTTP response after the last frame."""
+        """Lets the writer finish, then closes the socket, because werkzeug would write an HTTP response after the last
+        frame.
+        """
         if self._closing:
             self._writer.join(timeout=CLOSE_SECONDS)
         self.abort()

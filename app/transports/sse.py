@@ -169,8 +169,8 @@ def _return_later(error: ParleyError) -> Response:
 
 
 class EventStreams(ServerSentEventsBlueprint):  # type: ignore[misc]
-    """flask-sse's blueprint with our own stream. Its publish, messages and redis members are of no use here: events
-    come only from the log.
+    """flask-sse's blueprint with our own stream. Its members publish, messages and redis are not used: events come only
+    from the log.
     """
 
     redis = None

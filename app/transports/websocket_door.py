@@ -89,5 +89,5 @@ class WebSocketDoor:
         except OSError:  # the client has reset the connection
             socket.close()
             return
-        access_log.debug("GET /ws", extra={"status": 101})  # the lines of the session follow, which say more
+        access_log.debug("GET /ws", extra={"status": 101})  # the session's own lines follow, and they have more details
         self._open_session(socket, early, caller, self._doorkeeper.newcomers.enter(network))
