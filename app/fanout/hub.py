@@ -173,7 +173,7 @@ class Hub:
         self.events_delivered += len(sessions)
 
     def _without_origin(self, sessions: list[Session], event: Event) -> list[Session]:
-        """Compares objects: to read each session's id would bring its memory into the cache once more."""
+        """Compares objects, because reading each session's id would load its memory into the cache once more."""
         own = self.sessions_of(event.sender_id) if event.sender_id else sessions
         origin = next((session for session in own if session.id == event.origin), None)
         return sessions if origin is None else [session for session in sessions if session is not origin]
@@ -287,8 +287,8 @@ _HANDLERS: dict[int, Callable[[Hub, int, Any, list[Any]], None]] = {
 
 
 def refusal(reason: str) -> ParleyError:
-    """Returns the sender's error for a record that was not stored. The reason "again" means that a second try works;
-    any other reason is kept with the record in dead_letters.
+    """Returns the sender's error for a record that was not stored. If the reason is "again", a second try works. Any
+    other reason is kept with the record in dead_letters.
     """
     if reason == "again":
         return Overloaded("The message met a conflict: send it again.", retry_after=0.1)

@@ -1,4 +1,4 @@
-"""A session, as the hub uses it."""
+"""The part of a session that the hub uses."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ class PresenceChanges:
 
 
 class Beat(NamedTuple):
-    """What Redis has: its epoch or None, and how many users are registered at this gateway and are watched by it."""
+    """The state of Redis: its epoch or None, and how many users are registered at this gateway and watched by it."""
 
     epoch: int | None
     users: int
@@ -114,8 +114,8 @@ def send_heartbeat(shard: Shard, gateway: str, released: Sequence[int] = ()) -> 
 
 
 def _once(shard: Shard, gateway: str) -> tuple[str, str, str, str, str]:
-    """Returns the names of what is in the first shard only. The scripts of the others take names in their own slot, and
-    do not use them.
+    """Returns the names of keys that only the first shard has. The scripts of the other shards get names in their own
+    slot, and do not use them.
     """
     if shard.part.number:
         unused = f"{shard.keys.prefix}unused"

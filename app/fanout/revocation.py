@@ -2,7 +2,8 @@
 
 Invariants:
 
-* A logout is written to Postgres first, then to Redis, then sent to the gateways. An answered logout is in Postgres.
+* A logout is written to Postgres first, then to Redis, then sent to the gateways. If a logout was answered, it is in
+  Postgres.
 * An entry is kept until the last access token of its session expires. After that, the expiry itself refuses the token.
 * The set in Redis carries a marker. If the marker is missing, Redis lost its data, and the set is restored from
   Postgres before any session counts as valid.
@@ -29,7 +30,8 @@ log = logging.getLogger(__name__)
 # at once.
 FRESH_SECONDS = 12.0
 MARKER = b"complete"
-# An expired entry stays in Redis for this long, so that a process whose clock is ahead removes none that others need.
+# An expired entry stays in Redis for this long, so that a process whose clock is ahead removes no entry that others
+# need.
 KEPT_SECONDS = 86400
 
 _NAMESPACE = uuid.UUID("5d0c1f6e-9a86-4b43-8f0e-6f9a4c1d2b7a")
@@ -61,7 +63,7 @@ class RevokedSessions:
         return sid in self or all_sessions_of(user_id) in self
 
     def has_learned(self, sid: str, user_id: int) -> bool:
-        """Returns the same from the copy in this process. Never blocks, for sweeps over all sessions."""
+        """Does the same with the copy in this process. Never blocks, for sweeps over all sessions."""
         ended = self._until
         return bool(ended) and (sid in ended or all_sessions_of(user_id) in ended)
 

@@ -3,8 +3,8 @@
 Redis publishes a record for all members of a large conversation without their ids (message_log/lua/large.lua). It names
 a build: the number that the counts of its members got when they were made. This gateway has a roster of each build.
 
-Rosters are moved only by notices on the gateway's channel, which Redis publishes in the step that changes what they
-say. So between two publications, a roster is exactly what Redis had between them.
+Only notices on the gateway's channel change rosters. Redis publishes a notice in the same step in which it makes the
+change. So between two publications, a roster is exactly what Redis had between them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from app.core.kinds import Kind
 
-# Users of a bus item: a list, or those of a build, or {build: [some of them who do not get the record]}.
+# The users of a bus item: a list, or a build, or {build: [users of it who do not get the record]}.
 Users = Any
 
 

@@ -38,7 +38,8 @@ class RunnerSignal(NamedTuple):
     def take_lease(self, redis: Redis, token: str, seconds: float) -> bool:
         """Takes or renews the lease. Returns False if another runner holds it.
 
-        Nothing is locked between the read and the write. Two runners at once do no harm: each row is claimed by one.
+        Nothing is locked between the read and the write. Two runners at once do no harm, because only one of them can
+        claim a row.
         """
         if redis.get(self.lease) == token.encode():
             return bool(redis.pexpire(self.lease, int(seconds * 1000)))

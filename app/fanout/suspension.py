@@ -23,12 +23,12 @@ class SuspendedUsers(RevokedSessions):
     keeps_entries = False
 
     def is_suspended(self, user_id: int) -> bool:
-        """Returns whether the user is suspended. Raises Overloaded if that cannot be known."""
+        """Returns whether the user is suspended. Raises Overloaded if that cannot be checked."""
         with redis_errors_as_overloaded():
             return str(user_id) in self
 
     def knows(self, user_id: int) -> bool:
-        """Returns the same from the copy in this process. Never blocks, for sweeps over all sessions."""
+        """Does the same with the copy in this process. Never blocks, for sweeps over all sessions."""
         return bool(self._until) and str(user_id) in self._until
 
     def suspend(self, user_id: int, end: int) -> None:

@@ -1,4 +1,4 @@
-"""The sessions of this process that watch the presence of users, and what was last heard of those users."""
+"""The sessions of this process that watch the presence of users, and the last state that they got of these users."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.fanout.hub_session import Session
 
 
 class State(NamedTuple):
-    """Whether a user is online, and when they were last seen in ms (None or 0 if that is not known here)."""
+    """Whether a user is online, and when they were last seen in ms (None or 0 if that is unknown here)."""
 
     online: bool
     seen_ms: int | None
@@ -20,7 +20,7 @@ class Watchers:
     """Never blocks. ``released`` are users whom no session watches any more; Redis may still publish their changes.
 
     A state that is read from Redis and a change that is published come over two connections. ``moment`` orders them: a
-    change that comes after a read has begun is kept, because what was read may be older.
+    change that comes after a read has begun is kept, because the state that was read may be older.
     """
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ class Watchers:
                     self.release([user_id])
 
     def release(self, user_ids: Iterable[int]) -> None:
-        """Notes those of the users whom no session watches."""
+        """Notes which of the users no session watches any more."""
         self.released.update((user_id, None) for user_id in user_ids if user_id not in self._sessions)
 
     def take_released(self, limit: int) -> list[int]:
@@ -88,8 +88,8 @@ class Watchers:
             session.offer_ephemeral(presence_event(user_id, False, None))
 
     def learn(self, states: Mapping[int, State], since: int) -> dict[int, State]:
-        """Takes what was read from Redis at or after ``since``, a former ``moment``. Returns the newest states, and
-        sends those to the sessions that have missed a change.
+        """Takes the states that were read from Redis at or after ``since``, a former ``moment``. Returns the newest
+        states, and sends them to sessions that have missed a change.
         """
         newest = dict(states)
         for user_id, state in states.items():
