@@ -50,7 +50,7 @@ class EpochKeeper:
     def saw(self, number: int) -> None:
         """Called with the epoch of every answer and publication of Redis. Never blocks.
 
-        Epochs only grow. A publication of an earlier one was on its way when the present one began.
+        Epochs only grow. A publication of an earlier epoch was on its way when the present epoch began.
         """
         if number <= self._current.number:
             return
@@ -63,7 +63,7 @@ class EpochKeeper:
                 act()
 
     def is_over(self, number: int) -> bool:
-        """Returns whether this epoch has ended: its events come late, from a history that is lost. 0 is no epoch."""
+        """Returns whether this epoch has ended, so that its events come late, from a lost history. 0 is no epoch."""
         return 0 < number < self._current.number
 
     def learn_start(self) -> None:

@@ -93,7 +93,7 @@ def log_missing_gevent() -> None:
 
 
 class Gateway:
-    """``queues`` run from the start on. ``drained`` are those that a shutdown waits for."""
+    """``queues`` run from the start. A shutdown waits for those in ``drained``."""
 
     def __init__(
         self,

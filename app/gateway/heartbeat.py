@@ -21,7 +21,7 @@ WAKE_EVERY_SECONDS = 0.5
 
 
 class Heartbeat:
-    """Keeps the gateway's users online in one shard, and finds out if its Redis has lost them or their watches.
+    """Keeps the gateway's users online in one shard, and detects that its Redis has lost them or their watches.
 
     Watches are in the first shard; ``watches`` is None for the others.
     """
@@ -63,7 +63,7 @@ class Heartbeat:
         self.complete_rosters()
 
     def complete_rosters(self) -> None:
-        """Asks for all rosters if notices may have been lost. May block."""
+        """Requests all rosters if notices may have been lost. May block."""
         try:
             if not self._hub.rosters.complete:
                 ask_for_rosters(self._shard, self._gateway_id)
@@ -73,7 +73,7 @@ class Heartbeat:
 
 class DrainWaker:
     """Called if something was logged and no drain runs. Wakes one at most twice a second, and never two at once: a
-    broker that hangs would otherwise fill the pool of background work. Beat and the workers look after the log as well.
+    broker that hangs would otherwise fill the pool of background work. Beat and the workers watch the log as well.
     """
 
     def __init__(self, *, wake_drain: Callable[[], None], run_blocking: Callable[[Callable[[], None]], None]) -> None:

@@ -15,8 +15,9 @@ from app.redis_batch import Batcher, Operation
 class PresenceRegistry:
     """Registers the gateway's online users in Redis, through a batcher.
 
-    ``confirmed_count`` and ``is_behind`` detect whether Redis lost users that it had confirmed. Users that are just
-    coming or going do not count: when a storm of joins was taken for a loss, every session read the store again.
+    ``confirmed_count`` and ``is_behind`` detect that Redis has lost users that it had confirmed. Users that are just
+    joining or leaving do not count. Otherwise a storm of joins looked like a loss, and every session read the store
+    again.
     """
 
     def __init__(self, changes: Callable[[list[Operation]], list[Any]], *, recover: Callable[[], None]) -> None:
@@ -58,7 +59,7 @@ class PresenceRegistry:
         self.batcher.submit((ONLINE, user_id, 0), lambda _result, error: outcome(error))
 
     def confirmed_count(self) -> int:
-        """Returns a count to take before Redis counts, and to pass to ``is_behind`` with Redis' count."""
+        """Returns a count. Call this before Redis counts, and pass both counts to ``is_behind``."""
         return len(self._confirmed) + self._departures
 
     def is_behind(self, counted: int, confirmed: int) -> bool:
@@ -77,7 +78,7 @@ class PresenceRegistry:
                 self._settle_departure(user_id)
             elif (
                 not isinstance(result, ParleyError) and user_id not in self._leaving
-            ):  # else the user is going already, and Redis may have removed them
+            ):  # otherwise the user is leaving already, and Redis may have removed them
                 self._confirmed.add(user_id)
         return results
 

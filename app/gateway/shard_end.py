@@ -44,19 +44,21 @@ class ShardEnd:
             self.line.hub.dispatch(epoch, items)
 
     def resubscribed(self) -> None:
-        """Called after each subscription: what was published before it is missing, unless it is the first one."""
+        """Called after each subscription. Unless it is the first one, everything that was published before it is
+        missing.
+        """
         self._run_blocking(self.line.epochs.compare)
         before, self._subscribed_before = self._subscribed_before, True
         if before or len(self.line.hub):
             self.line.hub.rosters.lose()
-            self.heartbeat.complete_rosters()  # first: until they arrive, records of large groups are read again
+            self.heartbeat.complete_rosters()  # first: until they come, records of large groups are read
             self._sessions.resume_all()
             self._sessions.admit_absent()
             if self._watches is not None:
                 self._run_blocking(self._watches.register_all)
 
     def reconcile(self) -> None:
-        """Settles what waits for notices that were lost. May block. Raises RedisError."""
+        """Settles sends that wait for a notice that was lost. May block. Raises RedisError."""
         self.line.confirmations.reconcile(self.line.shard, self.line.epoch.number, refusal)
 
     def _lost_history(self) -> None:

@@ -1,4 +1,6 @@
-"""What a gateway has once for each shard: its way into the shard's log, and its way out to the sessions."""
+"""The parts that a gateway has once for each shard: its way into the shard's log, and the way from the shard to the
+sessions.
+"""
 
 from __future__ import annotations
 

@@ -14,9 +14,9 @@ from app.gateway.presence_registry import PresenceRegistry
 class ShardSessions:
     """``is_away`` returns whether sessions begin without this shard, because it does not answer.
 
-    The flows of such sessions are ``absent``: they hold events back and catch up once their user is registered. A
-    registration that was given up may still be carried out when the shard is back, so an absent flow must not go on
-    with the first event that comes.
+    The flows of such sessions are ``absent``: they hold events back, and catch up once their user is registered. A
+    registration that was given up may still be carried out when the shard is back. So an absent flow must not simply go
+    on with the first event that comes.
     """
 
     def __init__(self, hub: Hub, presence: PresenceRegistry, is_away: Callable[[], bool] = lambda: False) -> None:
@@ -31,7 +31,7 @@ class ShardSessions:
         self._absent.setdefault(flow.user_id, []).append(flow)
 
     def forget(self, flow: Any) -> None:
-        """The session of an absent flow has ended."""
+        """Forgets an absent flow whose session has ended."""
         flows = self._absent.get(flow.user_id, [])
         if flow in flows:
             flows.remove(flow)
@@ -71,5 +71,5 @@ class ShardSessions:
             flow.turn_away()
 
     def reregister_all(self) -> None:
-        """Marks all users online again: Redis has forgotten them. Its notice resumes their flows."""
+        """Marks all users online again, because Redis has forgotten them. Redis' notice makes their flows resume."""
         self.presence.reregister(self.hub.users())

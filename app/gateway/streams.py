@@ -12,7 +12,7 @@ from app.services.messaging.delivery_batcher import DeliveryBatcher
 from app.services.reading.resume import Replay
 
 RunBlocking = Callable[[Callable[[], None]], None]
-# Called with (user, version), and with a function that gets whether the user may have missed something, or an error.
+# Called with (user, version) and a callback. The callback gets True if the user may have missed something, or an error.
 CheckMissed = Callable[[tuple[int, int], Callable[[bool | None, ParleyError | None], None]], None]
 
 # A replay waits while this much, or a quarter of the outbox, waits for the reader.
@@ -21,9 +21,10 @@ DAY_US = 86_400_000_000
 
 
 class Streams:
-    """What the sessions' flows of one shard need. ``by_shard`` are those of all shards; the first one ``brings_news``,
-    which belong to no shard. ``run_blocking`` runs a session's own work that may block, such as commands and joins.
-    ``run_replay`` runs what all sessions may have to do at the same time: commands and joins do not wait behind it.
+    """Everything that the sessions' flows of one shard need. ``by_shard`` has one such object for each shard. The first
+    one ``brings_news``, which belong to no shard. ``run_blocking`` runs a session's own work that may block, such as
+    commands and joins. ``run_replay`` runs work that all sessions may have at the same time, so that commands and joins
+    do not wait behind it.
     """
 
     __slots__ = (
@@ -84,8 +85,8 @@ class Streams:
 
     def resumable(self, cursor: str, versions: Sequence[int | None]) -> list[Position] | None:
         """Returns the cursor's position in each shard. Returns None if a session cannot resume from it: it is
-        malformed, of another epoch, later than the shards' present ``versions`` (None for shards that are away), or too
-        old.
+        malformed, of another epoch, too old, or later than the shards' present ``versions`` (None for shards that are
+        away).
         """
         positions = decode_positions(cursor, len(versions))
         places = zip(self.by_shard, positions or (), versions, strict=False)

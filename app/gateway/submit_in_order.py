@@ -1,4 +1,4 @@
-"""Submits many sends, each after the one before it is on its way, and waits for all of their results."""
+"""Submits many sends, each when the previous one is on its way, and waits for all of their results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from gevent.event import AsyncResult, Event
 from app.core.errors import ParleyError
 
 Outcome = Callable[[Any, ParleyError | None], None]
-# Begins a send with (outcome, submitted). Returns False if it is not on its way yet; ``submitted`` is called then.
+# Begins a send with (outcome, submitted). Returns False if the send is not on its way yet; ``submitted`` is then called
+# later.
 Begin = Callable[[Outcome, Callable[[], None]], bool]
 
 

@@ -1,4 +1,4 @@
-"""Registers in Redis whom the sessions of this gateway watch: it gets the changes of their presence, and no others."""
+"""Registers in Redis whom the sessions of this gateway watch. The gateway gets only the changes of their presence."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class WatchRegistry:
 
     def register(self, user_ids: Sequence[int]) -> dict[int, State]:
         """Returns the newest states of users whom a session has begun to watch. May block. Raises RedisError."""
-        while not self._releasing.isdisjoint(user_ids):  # a release under way could undo the registration
+        while not self._releasing.isdisjoint(user_ids):  # a release that is under way could undo the registration
             self._released.wait()
         since = self._watchers.moment
         self._sent.update(user_ids)
@@ -57,7 +57,7 @@ class WatchRegistry:
 
     @contextmanager
     def releasing(self) -> Iterator[tuple[list[int], int]]:
-        """For a heartbeat: yields the users to release, and how many watches Redis must have after that."""
+        """Yields, for a heartbeat, the users to release, and how many watches Redis must have afterwards."""
         users = [user for user in self._watchers.take_released(RELEASED_AT_ONCE) if user in self._sent]
         self._registered.difference_update(users)
         self._releasing = frozenset(users)
@@ -73,7 +73,9 @@ class WatchRegistry:
             self._released.set()
 
     def repair(self, watched: int, expected: int) -> None:
-        """Called after each heartbeat, with the count of Redis. Registers all again if some are missing. May block."""
+        """Called after each heartbeat, with the count of Redis. Registers all users again if some are missing. May
+        block.
+        """
         missing = watched < expected
         if missing or not self._complete or 0 < self._read_again_at <= time.monotonic():
             self.register_all()
@@ -82,10 +84,8 @@ class WatchRegistry:
             self._read_again_at = time.monotonic()
 
     def lost(self) -> None:
-        """Registers all again in a Redis that has lost its data. May block.
-
-        Other gateways register their users at the same time, who look offline until then. So their states are read a
-        moment later.
+        """Registers all watches again in a Redis that has lost its data. May block. Other gateways register their users
+        at the same time, and these look offline until then. So their states are read a moment later.
         """
         self._complete = False
         self._read_again_at = time.monotonic() + DEAD_AFTER_SECONDS
