@@ -62,7 +62,7 @@ class Ticket:
 
 
 class Admission:
-    """Connections that are admitted as UNNAMED count only in all, until they are named."""
+    """Connections that are admitted as UNNAMED count only in the total, until they are named."""
 
     def __init__(self, limit: int, limit_per_network: int) -> None:
         self.connections = NetworkCounter(limit, limit_per_network, unlimited=UNNAMED)

@@ -20,7 +20,9 @@ _made: list[weakref.ref[Flask]] = []
 
 
 def add_application(app: Flask) -> None:
-    """Raises ConfigError if another application of the process has a different broker: all share one connection."""
+    """Raises ConfigError if another application of the process has a different broker, because all of them share one
+    connection.
+    """
     broker = _container(app).settings.broker_url
     if _has_other_broker(broker):
         gc.collect()  # an application that is no longer used may still be in memory

@@ -63,12 +63,12 @@ class Settings:
     jwt_shared_secret: str = field(default="", repr=False)
     jwt_issuer: str = ""
     jwt_audience: str = ""
-    jwt_username_claim: str = "preferred_username"  # of these claims, an empty name means that none is read
+    jwt_username_claim: str = "preferred_username"  # if the name of such a claim is empty, it is not read
     jwt_name_claim: str = "name"
     jwt_picture_claim: str = "picture"
     jwt_email_claim: str = "email"
     jwt_locale_claim: str = "locale"
-    local_accounts: bool = False  # keep own accounts beside an external user service; without one, they always exist
+    local_accounts: bool = False  # own accounts beside an external user service; without one, they always exist
     auth_attempts_per_minute: int = 30  # sign-ins per username and address; 20 times that per address; 0 is no limit
     password_memory_kib: int = MEMORY_KIB  # of one hash; two are computed at once
     password_passes: int = PASSES

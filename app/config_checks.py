@@ -216,7 +216,7 @@ def hook_problems(url: str, secret: str, timeout: float) -> Iterator[str]:
 
 
 def unknown_variables(env: Mapping[str, str], known: frozenset[str]) -> Iterator[str]:
-    """Finds variables that look like ours but are not. A misspelt limit would otherwise be no limit at all."""
+    """Finds variables that look like ours but are not. Otherwise a misspelt limit would have no effect."""
     ours = known | PROCESS_VARIABLES
     compared = [name for name in ours if len(name) >= SHORTEST_COMPARED]
     for name in sorted(set(env) - ours):

@@ -8,7 +8,7 @@ from app.redis_addresses import split_addresses
 
 
 def read_addresses(env: Mapping[str, str]) -> dict[str, object]:
-    """Returns the settings with addresses of stores, and those that follow from them."""
+    """Returns the settings that contain addresses of stores, and those that are derived from them."""
     shard_urls = split_addresses(env.get("REDIS_SHARD_URLS", ""))
     redis_url = env.get("REDIS_URL", "").strip() or next(iter(shard_urls), "")
     values: dict[str, object] = {

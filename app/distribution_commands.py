@@ -20,7 +20,7 @@ from app.store.engine import autocommit, create_engine
 @errors_in_one_line()
 def distribute_conversations() -> None:
     """All or nothing. There is no way back except a backup."""
-    current_container().engine.dispose()  # no connection of this process may be in the way
+    current_container().engine.dispose()  # no connection of this process may hold up the command
     direct = normalise_database_url(os.environ.get("DATABASE_DIRECT_URL", ""))
     engine = create_engine(current_container().settings, url=direct)
     try:

@@ -29,10 +29,10 @@ def _token(match: re.Match[str]) -> str:
     return "[token]" if match[1] else match[0]
 
 
-# All patterns take time proportional to the line, because strangers choose paths and headers: no pattern tries again at
-# each letter of a word that it has read to its end.
+# All patterns take time proportional to the line, because strangers choose paths and headers. No pattern starts again
+# at each letter of a word that it has read to its end.
 _SECRETS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
-    # Any JWT: three base64url parts; the first is a JSON object. A first part without the others is passed over.
+    # Any JWT: three base64url parts; the first is a JSON object. A first part without the others is skipped.
     (re.compile(r"eyJ[\w-]{6,}(\.[\w-]{4,}\.[\w-]*)?"), _token),
     (re.compile(r"(?i)\b(bearer\s+)[\w.~+/=-]{8,}"), r"\1[token]"),
     # One of our tickets (app/services/auth/tickets.py).

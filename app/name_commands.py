@@ -14,7 +14,7 @@ from app.services.accounts.clean_names import clean_names as clean
 @with_appcontext
 @errors_in_one_line()
 def clean_names() -> None:
-    """For names that a version stored which did not refuse such characters. Safe to repeat."""
+    """Needed for names that were stored by a version that did not refuse such characters. Safe to repeat."""
     container = current_container()
     done = clean(engine=container.engine, redis=container.redis)
     click.echo(f"Cleaned names: {done.users} of users, {done.groups} of groups, {done.files} of files.")

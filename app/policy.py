@@ -14,7 +14,7 @@ from app.config import ConfigError
 from app.plugins import load_kinds
 
 GROUP = "parley.policy"
-# True allows and False refuses. A text refuses too; it is the reason that the user sees.
+# True allows, and False refuses. A text refuses too, and the user sees it as the reason.
 Answer = bool | str
 
 
@@ -45,7 +45,7 @@ class Policy:
         self.name = name
 
     def may_open_direct(self, _user: Person, _other: Person, /) -> Answer:
-        """The user begins a direct conversation with the other one. Not called for one that exists."""
+        """The user begins a direct conversation with the other one. Not called for a conversation that exists."""
         return True
 
     def may_write(self, _user: Person, _place: Place, /) -> Answer:

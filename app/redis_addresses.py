@@ -189,7 +189,7 @@ def _flag(name: str, value: str) -> bool:
 
 
 def address_problems(redis_url: str, shard_urls: Sequence[str], broker_url: str) -> Iterator[str]:
-    """Yields a line for each address that cannot be one. An address that is not set is no problem of this check."""
+    """Yields a line for each malformed address. This check ignores addresses that are not set."""
     if redis_url and redis_url not in shard_urls:
         yield from _redis_problems("REDIS_URL", redis_url)
     for number, url in enumerate(shard_urls, 1):

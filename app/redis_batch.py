@@ -1,7 +1,7 @@
 """Many small operations in few round trips: while one batch is under way, the next one collects.
 
-There is no timer. A single operation leaves at once; under load, a batch holds whatever arrived during the last round
-trip. Outcomes arrive by callback, in order, so that no operation needs a greenlet to wait in.
+There is no timer. A single operation leaves at once. Under load, a batch holds everything that arrived during the last
+round trip. Outcomes arrive by callback, in order, so that no operation needs a greenlet to wait in.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Batcher:
             self._submitted.set()
 
     def withdraw(self, wanted: Callable[[Operation], bool], /) -> list[tuple[Operation, Outcome]]:
-        """Takes operations that have not left yet back, and returns them in order."""
+        """Withdraws operations that have not left yet, and returns them in order."""
         taken = [(operation, outcome) for operation, outcome, _ in self._waiting if wanted(operation)]
         if taken:
             self._waiting = deque(item for item in self._waiting if not wanted(item[0]))

@@ -17,7 +17,7 @@ class EpochLostError(Exception):
 
 
 def redis_is_away() -> Overloaded:
-    """Returns the error for callers if Redis, or that of a shard, does not answer."""
+    """Returns the error for callers if Redis, or the Redis of a shard, does not answer."""
     return Overloaded("Redis does not answer.", retry_after=1)
 
 

@@ -1,7 +1,7 @@
 """Checks the servers behind the addresses of Redis when a process starts.
 
-Only answers are problems, because trying again does not change them. A server that does not answer may come later, so
-it is one line in the log.
+Only a wrong answer is a problem, because trying again does not change it. A server that does not answer may come later,
+so it only causes a line in the log.
 """
 
 from __future__ import annotations

@@ -70,14 +70,14 @@ class FailFastPool(redis.BlockingConnectionPool):
         self._close_idle()
 
     def _close_idle(self) -> None:
-        """Called after each command, and looks every few seconds. The pool is a stack, so a busy one goes on using the
-        same few connections. A closed one stays in the pool and connects again when it is lent.
+        """Called after each command, and looks every few seconds. The pool is a stack, so a busy pool goes on using the
+        same few connections. A closed connection stays in the pool and connects again when it is lent.
         """
         now = time.monotonic()
         if now - self._looked_at < IDLE_SECONDS / 4:
             return
         self._looked_at = now
-        free: list[Any] = []  # taken out of the pool, so that nobody else gets one of them
+        free: list[Any] = []  # taken out of the pool, so that nobody else gets them
         with contextlib.suppress(Empty):
             while True:
                 free.append(self.pool.get_nowait())

@@ -55,7 +55,7 @@ class OneConnection(redis.Redis):
         return self.call("EVALSHA", sha, numkeys, *keys_and_args)
 
     def call(self, *args: str | int | float | bytes) -> Any:
-        """Sends a command, whose words are arguments of their own, and returns the plain answer of Redis."""
+        """Sends a command, each word of which is an argument, and returns the plain answer of Redis."""
         connection: Any = self.connection
         if connection is None:
             raise redis.ConnectionError("closed")

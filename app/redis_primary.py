@@ -14,7 +14,9 @@ Place = tuple[str, int]
 
 
 class WrongAddressError(redis.ConnectionError):
-    """The servers of an address answered, and they are not what it says. Trying again will not help."""
+    """The servers of an address answered, but they are of another kind than the address says. Trying again will not
+    help.
+    """
 
 
 class Primary(Protocol):
@@ -27,7 +29,7 @@ class Primary(Protocol):
         ...
 
     def doubt(self) -> None:
-        """Has the next ``find`` ask another server first: the answer was not up to date."""
+        """Makes the next ``find`` call another server first, because the answer was not up to date."""
         ...
 
 
@@ -39,8 +41,8 @@ class PrimaryConnection(redis.Connection):
         self._primary = primary
 
     def connect(self) -> None:
-        """Called before each use of a pooled connection. One to a server that is not the primary any more is closed: if
-        that server is gone, a command would wait for its timeout.
+        """Called before each use of a pooled connection. Closes the connection if its server is no longer the primary:
+        if that server is gone, a command would wait for its timeout.
         """
         if self.is_connected and self.is_elsewhere():
             self.disconnect()  # type: ignore[no-untyped-call]

@@ -24,7 +24,7 @@ _WHOLE_SLOT = "if KEYS[1] then redis.call('EXISTS', string.match(KEYS[1], '^{.-}
 
 
 _LAST_LINE = "return run()\n"
-# Versions of one function that a server keeps: those of the releases that run side by side, and a few before.
+# Versions of one function that a server keeps: those of releases that run side by side, and a few older ones.
 VERSIONS_KEPT = 4
 
 
@@ -51,11 +51,11 @@ def _text(package: str, name: str, after: str, constants: str) -> str:
 
 
 class LoadedFunction:
-    """A script as a function of Redis, which makes the script's functions once, and not in each call: that is a quarter
-    of the work of a short call.
+    """A script as a function of Redis. Redis then makes the script's local functions once, instead of in each call,
+    which is a quarter of the work of a short call.
 
     The script's last line must be ``return run()``, and everything before it must set no state of a call. Redis keeps
-    functions with its data, and under a name for each version of the script, so releases can run side by side. On a
+    functions with its data. Each version of a script has a name of its own, so releases can run side by side. On a
     client with a pool, or if Redis refuses functions, it is called as a script.
     """
 
@@ -102,5 +102,5 @@ class LoadedFunction:
 
 
 def _is_refusal(error: ResponseError) -> bool:
-    """Returns whether Redis will never take functions: it has none, or our user may not use them."""
+    """Returns whether Redis never accepts functions, because it has none or our user may not use them."""
     return isinstance(error, NoPermissionError) or "unknown command" in str(error).lower()

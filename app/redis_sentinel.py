@@ -1,8 +1,8 @@
 """Connections to the primary that Sentinels name.
 
 Each connect asks the Sentinels and then the server itself: during a failover, a Sentinel may still name a server that
-is a replica already. A server that refuses writes, because it has become a replica or lost its replicas, loses its
-connections, so that the next command asks again.
+is a replica already. If a server refuses writes, because it has become a replica or lost its replicas, its connections
+are closed, so that the next command looks the primary up again.
 """
 
 from __future__ import annotations

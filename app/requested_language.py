@@ -8,5 +8,5 @@ from app.translations import best_language
 
 
 def requested_language() -> str | None:
-    """Returns the best of our languages for ``Accept-Language``; None if the header names none of them."""
+    """Returns the best of our languages for ``Accept-Language``, or None if the header names none of them."""
     return best_language(request.accept_languages.values())

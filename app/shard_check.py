@@ -19,7 +19,7 @@ AGAIN_SECONDS = 10.0
 
 def check_shard_count(settings: Settings) -> bool:
     """Raises ConfigError if the installation has another number of shards. Returns False if Postgres did not answer
-    within CHECK_SECONDS. A new installation takes the setting over.
+    within CHECK_SECONDS. A new installation adopts the setting.
     """
     engine = create_engine(settings, timeout_seconds=CHECK_SECONDS)
     try:

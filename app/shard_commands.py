@@ -86,7 +86,7 @@ def _raise(settings: Settings, engine: Engine, present: int, *, drain: bool, wai
             _wait_until_stopped(engine, found, present, address_of, wait)
             if drain:
                 _drain(settings, found, present)
-        before = raise_shards(engine, found, address_of)  # of equal numbers: finishes what was interrupted
+        before = raise_shards(engine, found, address_of)  # if the numbers are equal, this finishes an interrupted run
     if before == settings.shards:
         click.echo(f"The number of shards is {before} already.")
         return
@@ -102,7 +102,7 @@ def _check_number(settings: Settings, present: int) -> None:
 
 
 def _wait_until_stopped(engine: Engine, found: Shards, present: int, address_of: AddressOf, seconds: float) -> None:
-    """Processes that were killed are only known by the time of their last heartbeat. Raises CannotRaiseError."""
+    """Killed processes can only be detected by the time of their last heartbeat. Raises CannotRaiseError."""
     end = time.monotonic() + seconds
     while True:
         try:

@@ -84,7 +84,7 @@ def enqueue_avatar(avatar_id: str) -> None:
 
 def enqueue_reset_links(username: str | None, email: str | None, address: str, language: str | None = None) -> None:
     """Has links sent to the accounts with this name or e-mail address. ``address`` is the client's. Raises Overloaded
-    if the broker does not answer, whether there is such an account or not.
+    if the broker does not answer, even if there is no such account.
     """
     _enqueue_mail("send_reset_links", username, email, address, language=language)
 
@@ -113,7 +113,7 @@ def enqueue_email_notice(user_id: int, old: str, language: str | None = None) ->
 
 
 def _enqueue_mail(name: str, *arguments: str | int | None, language: str | None) -> None:
-    """``language`` is the preferred one of the request's client. Workers of the previous release do not take it."""
+    """``language`` is the language that the request's client prefers. Workers of the previous release do not take it."""
     task = f"tasks.mail.{name}"
     more = {} if language in (None, ENGLISH) else {"language": language}
     try:

@@ -44,7 +44,7 @@ class TranslatedTexts:
         return {name: f"\u2068{value}\u2069" if isinstance(value, str) else value for name, value in values.items()}
 
 
-@lru_cache(maxsize=64)  # tags are few: only those that were checked are stored
+@lru_cache(maxsize=64)  # there are few tags, because only checked ones are stored
 def texts_in(tag: str | None) -> Texts:
     """Returns the texts in the language of a tag such as ``de-AT``; in English if it is None or has no catalogue."""
     language = best_language([tag]) if tag else None

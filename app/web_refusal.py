@@ -1,4 +1,4 @@
-"""A web process that refuses to start: one line and one exit status, however many workers it has.
+"""A web process that refuses to start prints one line and has one exit status, no matter how many workers it has.
 
 gunicorn imports this before gevent patches the process, so nothing here imports Flask or a driver.
 """

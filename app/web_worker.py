@@ -164,7 +164,7 @@ class Pace:
         self._left = BODY_SECONDS
 
     def read(self, unreader: Any, size_hint: int | None) -> bytes:
-        """Returns what arrives; nothing, as from a client that is gone, if it is too slow."""
+        """Returns the bytes that arrive. If they are too slow, returns nothing, as if the client was gone."""
         began = time.monotonic()
         unreader.sock.settimeout(max(self._left, 0.001))
         try:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# On a single core, a hash in a thread of the same priority takes the sessions' time in slices of milliseconds.
+# On a single core, a hash in a thread of the same priority takes time from the sessions in slices of milliseconds.
 NICENESS = 5
 _threads = threading.local()
 
