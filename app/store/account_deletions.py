@@ -103,7 +103,9 @@ def begin_deletion(conn: Connection, user_id: int, *, erase: bool) -> bool:
 
 
 def _reserved_name(conn: Connection, user_id: int) -> str:
-    """Returns a name that nobody else has. An account from before such names were reserved may have the first one."""
+    """Returns a name that nobody else has. The first one may be taken by an account that is older than the rule that
+    reserves such names.
+    """
     name = f"{RESERVED_PREFIX}{user_id}"
     is_taken = conn.execute(select(User.id).where(User.username == name)).first() is not None
     return f"{name}-{secrets.token_hex(4)}" if is_taken else name

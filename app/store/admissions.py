@@ -19,13 +19,13 @@ from app.store.suspensions import is_shadowed
 from app.store.users import StoredUser, get_users
 from app.store.visibility import SqlCondition, are_contacts, contact_values, contacts_among, contacts_given
 
-# A user's requests that wait. Nobody reads more, and strangers cannot fill the table. Requests to write do not count:
-# there is one per conversation at most.
+# The waiting requests of one user. Nobody reads more, and so strangers cannot fill the table. Requests to write do not
+# count, because there is at most one per conversation.
 MAX_WAITING = 100
 
 
 class Admission(NamedTuple):
-    """``known`` are the users that exist. Those who are neither ``admitted`` nor ``asked`` have blocked the adder."""
+    """``known`` are the users that exist. Users who are neither ``admitted`` nor ``asked`` have blocked the adder."""
 
     known: list[int]
     admitted: list[int]
@@ -94,7 +94,7 @@ _ASK = _ask(
            WHERE x.user_id = u AND NOT x.refused AND x.answered_at IS NULL) < {MAX_WAITING}""",
     OneForm,
 )
-# Nobody sees requests of a user with a shadow suspension while that lasts.
+# While a user has a shadow suspension, nobody sees their requests.
 _SHOWN = f"NOT EXISTS (SELECT FROM users AS s WHERE s.id = r.from_id AND {is_shadowed('s')})"
 _IS_OPEN = f"""
     NOT r.refused AND r.answered_at IS NULL AND {_SHOWN}
@@ -110,7 +110,7 @@ class _Requests:
     """A statement for requests: ``{columns}`` are the fields of StoredRequest without ``waiting``, after the user.
     ``{waits}`` is true if the user may still answer.
 
-    Requests are not distributed with the conversations. If these are, their kinds and members are looked up.
+    Requests are never distributed. If the conversations are, their kinds and members are looked up.
     """
 
     def __init__(self, statement: str) -> None:
@@ -149,7 +149,7 @@ _ASKED = _Requests("""
     SELECT {columns} FROM {source}
     WHERE r.conversation_id = :conversation_id AND r.user_id = ANY(CAST(:ids AS bigint[])) AND {waits}
 """)
-# A request that came under a block is not there for the user.
+# A request that came under a block does not exist for the user.
 _CHANGED = _Requests(f"""
     SELECT {{columns}}, {{waits}} FROM {{source}}
     LEFT JOIN blocks AS b ON b.user_id = r.user_id AND b.blocked_id = r.from_id
@@ -224,7 +224,7 @@ def ask(conn: Connection, conversation_id: int, from_id: int, user_ids: Sequence
 
 
 def _with_room(conn: Connection, user_ids: Sequence[int]) -> list[int]:
-    """Returns those of the users for whom fewer than MAX_WAITING groups wait."""
+    """Returns the users for whom fewer than MAX_WAITING groups wait."""
     unanswered = _UNANSWERED.rows(conn, ids=int_array(user_ids))
     kinds = dict(_KINDS.rows(conn, ids=int_array({row[1] for row in unanswered}))) if unanswered else {}
     waiting = Counter(user for user, conversation in unanswered if kinds.get(conversation) == "group")

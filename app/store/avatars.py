@@ -107,7 +107,7 @@ def find(conn: Connection, avatar_id: str) -> AvatarState | None:
 
 
 def find_waiting(conn: Connection, avatar_id: str, lease_seconds: float) -> WaitingAvatar | None:
-    """Returns a picture to process, and keeps the sweep from it for as long. None if it needs no work."""
+    """Returns a picture to process, and keeps it from the sweep for this long. None if it needs no work."""
     columns = _ID, Avatar.user_id, Avatar.source, Avatar.original, Avatar.failures
     this = Avatar.id == uuid.UUID(avatar_id), Avatar.state == "waiting"
     taken = update(Avatar).where(*this).values(sweep_at=func.now() + timedelta(seconds=lease_seconds))
@@ -121,7 +121,7 @@ def mark_ready(conn: Connection, avatar_id: str, picture: bytes) -> None:
 
 
 def mark_failed(conn: Connection, avatar_id: str) -> list[int]:
-    """Also takes the address from the user and the group that have it. Returns the user, if one had it."""
+    """Also removes the address from the user and the group that have it. Returns the user, if a user had it."""
     due = func.now() + timedelta(seconds=UNUSED_SECONDS)
     failed = update(Avatar).where(Avatar.id == uuid.UUID(avatar_id))
     conn.execute(failed.values(state="failed", original=None, sweep_at=due))
@@ -149,7 +149,7 @@ def _take_from_groups(conn: Connection, failed: Iterable[ColumnElement[bool]]) -
 
 
 def _used_by_groups(conn: Connection, ids: Sequence[uuid.UUID]) -> list[uuid.UUID]:
-    """Returns those of the pictures that their groups show, where conversations are distributed."""
+    """Returns the pictures that their groups show. For distributed conversations."""
     of_groups = Avatar.id.in_(ids), Avatar.conversation_id.is_not(None)
     found = {address: id_ for id_, address in conn.execute(select(Avatar.id, _ADDRESS).where(*of_groups))}
     groups = [group for group in conn.execute(select(Avatar.conversation_id).where(*of_groups)).scalars() if group]

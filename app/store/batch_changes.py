@@ -7,7 +7,7 @@ Invariants:
 * Safe to run again, even after later changes (by a drain that hung, and whose successor went on): each statement
   checks the version of the row that it changes, or sets a final state.
 * A change whose message was deleted, or whose member has left, does nothing.
-* The statements are sent without waiting for answers (``pipelined``), unless one's result decides what follows.
+* The statements are sent without waiting for answers (``pipelined``), unless the result of one decides what follows.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The drain's writes of changes that only their user sees: settings, stars, drafts, clearing, shadow suspensions.
 
-What batch_changes.py says of its statements holds for these as well.
+The invariants of batch_changes.py hold here as well.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The part of the drain's statement that queues push notifications, in the transaction that stores the messages.
 
 It writes one row of ``push_owed`` per user and conversation, however many messages there are: the seq up to which
-messages are new, and when the row is due. Only members who have a device get a row, unless a host wants to hear of
+messages are new, and when the row is due. Only members who have a device get a row, unless a host wants events about
 members whom no notification reached (``notification.undelivered``).
 
 As long as no device was ever registered, the statement runs without this part, and its fence requires that
@@ -103,8 +103,8 @@ _QUEUE = HotStatement(f"""
 
 
 def recheck_shown(conn: Connection, conversation_id: int, seq: int, *, only: int | None = None) -> None:
-    """Makes notifications due that devices of the members, or ``only`` of one member, display for this message or a
-    later one: it was changed.
+    """Makes notifications due that devices of the members display for this message or a later one, because it was
+    changed. With ``only``, those of one member.
     """
     statement = _RECHECK_NOTED if is_distributed(conn) else _RECHECK_SHOWN
     statement.send(conn, conversation=conversation_id, seq=seq, only=only)
@@ -141,7 +141,7 @@ def push_parameters(triggers: Sequence[PushTrigger], read: Iterable[tuple[int, i
 def queue_pushes(
     conn: Connection, triggers: Sequence[PushTrigger], read: Iterable[tuple[int, int]], *, feeding: bool
 ) -> int:
-    """Does what ``push_cte`` does, where conversations are distributed. Returns the number of queued users."""
+    """Does what ``push_cte`` does, for distributed conversations. Returns the number of queued users."""
     marks = set(read)
     if not (triggers or marks):
         return 0

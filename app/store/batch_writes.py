@@ -5,9 +5,10 @@ Invariants:
 * A batch is stored completely or not at all, and only in the current epoch: the statement first locks the row of
   ``log_state`` that has the shard's epoch.
 * Safe to run again: a stored message is not stored twice, and marks and positions only move forward.
-* All drains of a shard take the same lock, so only one of its batches is written at a time, and these cannot deadlock.
-  Batches of different shards are about different conversations. They share only rows of media, and the lock of the
-  feed (host_events.py). If two batches wait for each other's media, Postgres ends one, and its drain repeats it.
+  * All drains of a shard take the same lock, so only one of its batches is written at a time, and these cannot
+    deadlock. Batches of different shards are about different conversations. They share only rows of media, and the lock
+    of the feed (host_events.py). If two batches wait for each other's media, Postgres ends one of them, and its drain
+    repeats it.
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ class Apart(NamedTuple):
 
 # Applies the other changes of the batch in its transaction, except those of rejected messages (their versions).
 Apply = Callable[[Connection, frozenset[int]], list[str]]
-# Writes the events of the batch, with the same exception. Returns how many there are.
+# Writes the events of the batch, except those of rejected messages. Returns how many there are.
 Feed = Callable[[Connection, frozenset[int]], int]
 
 
@@ -104,7 +105,7 @@ def store_batch(
     """Stores the batch in one transaction. Returns the messages that were not stored, and why; all other messages are
     committed. The result is nearly always an empty list.
 
-    ``last_seen`` is ``(user_id, ms)``, ``part`` that of the shard whose epoch this is. Raises StaleEpochError or
+    ``last_seen`` is ``(user_id, ms)``. ``part`` belongs to the shard whose epoch this is. Raises StaleEpochError or
     UnstorableError if nothing was stored. Raises Overloaded if the batch may or may not be stored: the caller repeats
     it unchanged.
     """
@@ -127,9 +128,9 @@ def store_batch_and_enqueue_pushes(
     """Stores the batch like ``store_batch``, and queues push notifications in the same transaction: for the messages of
     ``triggers``, and for displayed notifications whose messages were read.
 
-    ``apply`` runs in the same transaction. Messages and changes of one batch must become visible together: between a
-    removal and the messages after it, a reader would give those messages to the removed member. ``feed`` runs in it as
-    well, last, and only if a host gets events. A batch of one statement runs on the ``kept`` connection.
+    ``apply`` runs in the same transaction. Messages and changes of one batch must become visible together: a reader
+    between a removal and the messages after it would give these messages to the removed member. ``feed`` runs last in
+    the transaction, and only if a host gets events. A batch of one statement runs on the ``kept`` connection.
     """
     if not (messages or receipts or last_seen or apply):
         return Stored([], 0)
@@ -140,7 +141,7 @@ def store_batch_and_enqueue_pushes(
             return _store(
                 engine, epoch, messages, receipts, last_seen, owed, apply, feed, feeding=feeding, part=part, kept=kept
             )
-        except StaleEpochError:  # the epoch is stale, or the first device was registered, or the first host asked
+        except StaleEpochError:  # the epoch is stale, or the first device was registered, or a host began to get events
             if not _learn_state(engine, part):
                 raise
 

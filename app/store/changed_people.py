@@ -56,8 +56,8 @@ _AMONG_CHANGED = OneForm(f"""
     LEFT JOIN recent AS u ON u.id = :viewer OR EXISTS (
         SELECT FROM members AS m WHERE m.user_id = u.id AND m.conversation_id IN (SELECT conversation_id FROM own))
 """)
-# Looks through those whom the viewer knows, in a deployment where very many change all the time. OFFSET 0 keeps
-# Postgres from reading all users.
+# Looks through the people whom the viewer knows, for a deployment in which very many people change all the time. OFFSET
+# 0 keeps Postgres from reading all users.
 _AMONG_KNOWN = OneForm(f"""
     WITH {_OWN}, known AS MATERIALIZED (
         SELECT m.user_id FROM own JOIN members AS m ON m.conversation_id = own.conversation_id LIMIT {MAX_SCANNED + 1}
@@ -91,10 +91,9 @@ _AMONG = HotStatement(f"""
 
 
 def changed_since(conn: Connection, viewer_id: int, since_ms: int, limit: int) -> list[ChangedUser] | None:
-    """Returns those who changed since then and share a conversation with the viewer, or did once, and the viewer.
-
-    Returns None if they are more than ``limit``, or if the viewer knows very many people and very many changed. Those
-    who changed in the last seconds before ``since_ms`` are included.
+    """Returns the users who changed since then and share a conversation with the viewer, or once shared one; also the
+    viewer. Includes users who changed in the last seconds before ``since_ms``. Returns None if they are more than
+    ``limit``, or if the viewer knows very many people and very many changed.
     """
     since = moment(since_ms - COMMIT_MARGIN_MS)
     if is_distributed(conn):

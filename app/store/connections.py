@@ -1,10 +1,10 @@
 """How a connection to Postgres is opened, and the settings that every session needs.
 
 A direct connection gets these settings as start-up options. A pooler in transaction mode (pgbouncer) refuses or ignores
-such options, because its server connections belong to no client. There, the role has the settings:
-``flask --app wsgi pooler-settings`` stores them, and Postgres gives them to every server connection of the pooler. In
-both cases, a transaction costs no round trip for them. All processes of one role have the same timeouts there, so
-workers may have a role of their own.
+such options, because its server connections belong to no client. Behind a pooler, the role has the settings: ``flask
+--app wsgi pooler-settings`` stores them, and Postgres gives them to every server connection of the pooler. In neither
+case do they cost a round trip per transaction. All processes of one role have the same timeouts there, so workers may
+have a role of their own.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ IDLE_SECONDS = 15.0
 WORKER_SECONDS = 10.0
 # Shares of a process's timeout. The waits for a pooled connection and for an answer together stay below it.
 POOL_SHARE, STATEMENT_SHARE, ANSWER_SHARE, LOCK_SHARE = 0.4, 0.4, 0.5, 0.3
-# The end of pgbouncer's error, which has no SQLSTATE that tells it apart from others.
+# The end of pgbouncer's error, which has no SQLSTATE of its own.
 OPTIONS_REFUSED = "unsupported startup parameter"
 
 
@@ -43,8 +43,8 @@ class BoundedConnection(psycopg.Connection[Any]):
         try:
             return super().wait(gen, interval, self.answer_seconds if timeout is None else timeout)
         except psycopg.OperationalError as error:
-            # An error with an SQLSTATE is Postgres' answer. Otherwise the answer may still arrive: on an open
-            # connection, it would be read as that of another statement.
+            # An error with an SQLSTATE is Postgres' answer. Otherwise the answer may still arrive. On an open
+            # connection, it would be taken for the answer to another statement.
             unanswered = self.pgconn.transaction_status == TransactionStatus.ACTIVE or self.pgconn.pipeline_status
             if error.sqlstate is None and unanswered:
                 self.pgconn.finish()

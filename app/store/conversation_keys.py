@@ -1,8 +1,9 @@
-"""What makes a conversation unique besides its id: its two users, or the id of the host.
+"""The keys that make a conversation unique besides its id: its two users, or the id of the host.
 
-With one Postgres, unique indexes of ``conversations`` see to that. If the conversations are distributed, no index sees
-all of them. Then two small tables have the keys (distribute_conversations.py). They are written in the transaction of
-the conversation, before it, so of two that would be equal the second one waits here for the first.
+With one Postgres, unique indexes of ``conversations`` enforce them. If the conversations are distributed, no index
+covers all of them, and two small tables have the keys (distribute_conversations.py). They are written before the
+conversation, in its transaction. So if two callers create the same conversation, the second one waits here for the
+first.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def of_pairs(conn: Connection, pairs: Collection[tuple[int, int]]) -> dict[tuple
 
 
 def take_pairs(conn: Connection, new: Mapping[tuple[int, int], int]) -> set[int]:
-    """Makes these the direct conversations of their pairs. Returns those of them whose pair was free."""
+    """Makes these the direct conversations of their pairs. Returns the ones whose pair was free."""
     lows, highs = int_array(low for low, _ in new), int_array(high for _, high in new)
     return {id_ for (id_,) in _TAKE_PAIRS.rows(conn, lows=lows, highs=highs, ids=int_array(new.values()))}
 
@@ -62,7 +63,7 @@ def of_external(conn: Connection, external_ids: Collection[str]) -> dict[str, in
 
 
 def take_external(conn: Connection, new: Mapping[str, int]) -> set[int]:
-    """Gives the external ids to conversations. Returns those of them that have theirs now."""
+    """Gives the external ids to conversations. Returns the conversations that have theirs now."""
     rows = _TAKE_EXTERNAL.rows(conn, names=text_array(new), ids=int_array(new.values()))
     return {id_ for (id_,) in rows}
 

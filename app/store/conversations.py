@@ -210,8 +210,8 @@ def _summaries(which: str, candidates: str = "", order_and_limit: str = "") -> O
 
 
 def _summaries_of(which: str, order_and_limit: str = "") -> HotStatement:
-    """Returns the same for the conversations of the parameter ``within``: whole rows hide from Citus by which column
-    they are distributed.
+    """Returns the same for the conversations of the parameter ``within``. It names the columns, because whole rows hide
+    from Citus by which column they are distributed.
     """
     return HotStatement(
         routed(
@@ -280,8 +280,8 @@ def conversation_ids_of(conn: Connection, user_id: int) -> list[int]:
 def list_page(
     conn: Connection, user_id: int, *, before: ActivityCursor | None = None, limit: int = 50
 ) -> tuple[list[ConversationSummary], bool]:
-    """Returns the user's conversations by newest activity, and whether there are more. Runs two statements, or three
-    if many of them changed at the same time.
+    """Returns the user's conversations by newest activity, and whether there are more. Runs two statements, or three if
+    many conversations changed at the same time.
 
     The ``cursor`` of the last conversation is the ``before`` of the next page.
     """

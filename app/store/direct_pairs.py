@@ -83,7 +83,7 @@ def find_direct(conn: Connection, user: int, other: int) -> int | None:
 
 
 def pairs_of(conn: Connection, conversation_ids: Sequence[int]) -> list[DirectPair]:
-    """Returns the pairs of those of the conversations that are direct."""
+    """Returns the pairs of the direct ones among the conversations."""
     return [DirectPair(*row) for row in _PAIRS.rows(conn, ids=int_array(conversation_ids))]
 
 

@@ -42,7 +42,7 @@ _MET = UserStatement("""
 
 
 def acquainted(conn: Connection, viewer: int, user_ids: Sequence[int]) -> set[int]:
-    """Returns those of the ids whose users the viewer has met: common conversations, requests, own blocks."""
+    """Returns the ids of users whom the viewer has met: in common conversations, by requests, by own blocks."""
     if not user_ids:
         return set()
     values: dict[str, Any] = {"viewer": viewer, "ids": int_array(user_ids)}

@@ -1,11 +1,11 @@
 """Distributes the conversations over the servers of a Citus cluster, once (docs/scaling.md).
 
-What Citus does not allow goes first, and ``prepare`` alone needs no Citus: the code then runs its statements for
+``prepare`` first removes what Citus does not allow. It needs no Citus: afterwards, the code runs its statements for
 distributed conversations on one Postgres, as tests do.
 
 * Unique keys without the conversation move to two small tables (conversation_keys.py).
-* Triggers that write notes go; statements write them (distributed_notes.py).
-* Foreign keys from or to tables that are not distributed go. Users and conversations are never deleted.
+* Triggers that write notes are removed; statements write the notes (distributed_notes.py).
+* Foreign keys from or to tables that are not distributed are removed. Users and conversations are never deleted.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class DistributionError(Exception):
 def distribute(connection: Connection, application_name: str) -> bool:
     """Distributes the conversations in one transaction. Returns False if they are distributed already.
 
-    The connection must be in autocommit mode. Raises DistributionError if something is in the way; then nothing has
+    The connection must be in autocommit mode. Raises DistributionError if something prevents it; then nothing has
     changed.
     """
     conn = driver(connection)

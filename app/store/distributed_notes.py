@@ -1,7 +1,6 @@
-"""Notes of changes where the conversations are distributed, and triggers cannot write them (noted_changes.py).
-
-Whoever writes a conversation or its members then calls this, in the same transaction and after it. The values are those
-of the triggers of the migration 20261129_1600. With one Postgres, these functions do nothing.
+"""Notes of changes (noted_changes.py) for distributed conversations, for which triggers cannot write them. All code
+that writes a conversation or its members calls this afterwards, in the same transaction. The values are the same as
+those of the triggers of the migration 20261129_1600. With one Postgres, these functions do nothing.
 """
 
 from __future__ import annotations
@@ -17,12 +16,12 @@ from app.store.noted_changes import OF_GROUPS
 from app.store.pg_arrays import int_array, text_array
 from app.store.sql import HotStatement
 
-# How far ahead a conversation is noted that changes again and again.
+# A conversation that changes again and again is noted with a time this far ahead.
 AHEAD = timedelta(minutes=5)
 AHEAD_US = AHEAD // timedelta(microseconds=1)
 
-# Read, not updated at once: Citus refuses to add an interval to a column in an update, and for nearly all messages
-# there is nothing to note.
+# Read first and then updated, because Citus refuses to add an interval to a column in an update. For nearly all
+# messages there is nothing to note.
 _DUE = HotStatement("""
     SELECT id, version, noted, last_activity_at, nullif(noted_active, '-infinity'), member_count > 100
     FROM conversations
@@ -62,7 +61,7 @@ class _Due(NamedTuple):
     is_large: bool
 
     def note(self) -> tuple[int, int, datetime]:
-        """Returns the id, and what to note as the version and as the time of the last activity."""
+        """Returns the id, and the version and the time of the last activity to note."""
         return self.id, self._version(), self._active()
 
     def _version(self) -> int:

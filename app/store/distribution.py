@@ -1,4 +1,4 @@
-"""Statements that have a form for distributed conversations (layout.py), and what these need."""
+"""Statements that have a form for distributed conversations (layout.py), and helpers for these forms."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.store.part_statement import PartStatement
 from app.store.pg_arrays import int_array
 from app.store.sql import HotStatement, OneForm, any_of, driver
 
-# Each membership has a note, also one that has ended (noted_changes.py).
+# Each membership has a note, even after it has ended (noted_changes.py).
 _CONVERSATIONS_OF = HotStatement("""
     SELECT DISTINCT conversation_id FROM noted_changes WHERE user_id = ANY(CAST(:users AS bigint[]))
 """)
@@ -39,13 +39,13 @@ def among_own(conn: Connection, user_id: int, *columns: InstrumentedAttribute[in
 
 
 def known_users(conn: Connection, users: Collection[int]) -> list[int]:
-    """Returns those of the users who have an account, or had one."""
+    """Returns the users who have an account, or had one."""
     return [user for (user,) in _KNOWN_USERS.rows(conn, users=int_array(users))]
 
 
 @contextmanager
 def atomic(conn: Connection) -> Iterator[None]:
-    """Within the block, several statements are one transaction, also on a connection that has none."""
+    """Makes one transaction of the statements in its block, also on a connection that has none."""
     with driver(conn).transaction():
         yield
 
@@ -79,7 +79,8 @@ class ListStatement:
 class UserStatement:
     """A statement about all conversations of some users, with ``of_part`` as in a PartStatement.
 
-    With one Postgres, an index by user finds them. Distributed conversations are looked up before, and named.
+    With one Postgres, an index by user finds them. If conversations are distributed, their ids are looked up first, and
+    named.
     """
 
     def __init__(self, statement: str) -> None:

@@ -1,4 +1,4 @@
-"""Drafts: texts that a member has begun to write in a conversation. Only that member reads it."""
+"""Drafts: texts that a member has begun to write in a conversation. Only that member reads them."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def email_of(conn: Connection, user_id: int) -> str | None:
 
 
 def set_email(conn: Connection, user_id: int, email: str | None) -> str | None:
-    """Stores the address and returns the one before."""
+    """Stores the address and returns the previous one."""
     old = conn.execute(select(User.email).where(User.id == user_id, EXISTS).with_for_update()).scalar()
     conn.execute(update(User).where(User.id == user_id, EXISTS).values(email=email))
     return old

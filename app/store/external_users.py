@@ -77,8 +77,8 @@ def get_or_create_external(
     """Returns the user of an external identity, created on first use, and whether this call created it. Safe if several
     callers do so at once.
 
-    ``username`` is a wish: if it is taken or not allowed, the user gets a name derived from the identity. Raises
-    AccountDeletedError as ``find_external`` does.
+    If ``username`` is taken or not allowed, the user gets a name derived from the identity. Raises AccountDeletedError
+    as ``find_external`` does.
     """
     made = None
     for name in ("", username.lower(), _derived_username(issuer, subject)):

@@ -13,7 +13,7 @@ from app.store.connections import APPLICATION_NAME
 from app.store.engine import reading
 from app.store.sql import HotStatement
 
-# A role may end its own sessions. That the client is awaited shows that no statement is running.
+# A role may end its own sessions. If a session waits for its client, no statement is running.
 _END = HotStatement(f"""
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity AS a
     WHERE datname = current_database() AND usename = current_user AND application_name = '{APPLICATION_NAME}'
@@ -25,6 +25,6 @@ _END = HotStatement(f"""
 
 
 def end_frozen_drains(engine: Engine, seconds: float) -> int:
-    """Ends those that have sent nothing for ``seconds``. Returns how many there were. Raises Overloaded."""
+    """Ends transactions of drains that have sent nothing for ``seconds``. Returns their number. Raises Overloaded."""
     with reading(engine) as conn:
         return len(_END.rows(conn, seconds=seconds))

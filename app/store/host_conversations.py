@@ -109,7 +109,7 @@ def set_metadata(conn: Connection, conversation_id: int, metadata: dict[str, Any
 
 
 def existing_users(conn: Connection, user_ids: Sequence[int]) -> set[int]:
-    """Returns those of the users that exist."""
+    """Returns the users that exist."""
     if not user_ids:
         return set()
     return set(conn.execute(select(User.id).where(User.id == any_of(user_ids), EXISTS)).scalars())
@@ -126,14 +126,14 @@ def conversation_ids_of(conn: Connection, external_ids: Sequence[str]) -> dict[s
 
 
 def existing_conversations(conn: Connection, ids: Sequence[int]) -> set[int]:
-    """Returns those of the conversations that exist."""
+    """Returns the conversations that exist."""
     if not ids:
         return set()
     return set(conn.execute(select(Conversation.id).where(Conversation.id == any_of(ids))).scalars())
 
 
 def give_up(conn: Connection, conversation_id: int, last_seq: int) -> None:
-    """Takes the external id from the conversation, and has its messages up to ``last_seq`` erased."""
+    """Removes the external id from the conversation, and lets a task erase its messages up to ``last_seq``."""
     upto = func.greatest(Conversation.last_seq, last_seq)
     theirs = update(Conversation).where(Conversation.id == conversation_id)
     conn.execute(theirs.values(external_id=None, erase_upto=upto))

@@ -3,9 +3,9 @@
 Invariants
 
 * Nothing is written unless a host has a webhook or pulls (``log_state.feeding``).
-* Ids follow the order of commits, so a reader that has seen an id has seen all lower ones. For this, every writer,
-  also the drain of each shard, holds one lock from its first id until its commit. Write events last in a transaction,
-  because the other writers wait for the lock meanwhile.
+* Ids follow the order of commits, so a reader that has seen an id has seen all lower ones. For this, every writer (and
+  so the drain of each shard) holds one lock from its first id until its commit. Write events last in a transaction,
+  because other writers wait for the lock until the commit.
 * An event of a record is written once, however often its batch is stored. Two shards may give the same version to two
   records, so the event's version has the shard's number in its upper bits.
 """
@@ -63,7 +63,7 @@ _CONVERSATIONS = HotStatement(f"""
 
 
 class NewEvent(NamedTuple):
-    """``data`` is JSON. ``version`` is that of a record, with its shard's number, or 0."""
+    """``data`` is JSON. ``version`` is the version of a record, with its shard's number, or 0."""
 
     lane: int
     type: str
@@ -129,7 +129,7 @@ def feed_records(conn: Connection, records: Sequence[tuple[Record, Any]], shard:
 
 
 def _shadow_messages(conn: Connection, changes: Sequence[Record]) -> set[tuple[int, int]]:
-    """Returns the places of those of the changed messages that only their senders see."""
+    """Returns the places of the changed messages that only their senders see."""
     if not changes:
         return set()
     places = {"conversations": int_array(c.conversation_id for c in changes), "seqs": int_array(c.seq for c in changes)}

@@ -65,8 +65,8 @@ _SWEEP = HotStatement("""
 
 
 def begin_feed(conn: Connection) -> None:
-    """Has events written from now on: each batch of a drain either comes before the feed begins, or is in it. A caller
-    that adds a webhook does both in one transaction.
+    """Makes drains write events from now on: each batch either comes before the feed begins, or is in it. A caller that
+    adds a webhook does both in one transaction.
     """
     FEEDING.turn(conn, on=True)
 
@@ -94,7 +94,7 @@ def note_pull(conn: Connection) -> None:
 
 
 def last_event(conn: Connection) -> int:
-    """Returns the id of the newest event, 0 if there was never one."""
+    """Returns the id of the newest event, or 0 if there was never an event."""
     return int(_LAST.rows(conn)[0][0] or 0)
 
 

@@ -65,7 +65,7 @@ def find_host_users(conn: Connection, external_ids: Sequence[str]) -> dict[str, 
 
 
 def lock_host_users(conn: Connection, external_ids: Sequence[str]) -> dict[str, StoredHostUser]:
-    """Does the same, and nobody else can change these users until the transaction ends."""
+    """Does the same, and locks these users until the transaction ends."""
     return _by_id(conn, _having(external_ids).order_by(User.external_id).with_for_update(key_share=True))
 
 

@@ -1,4 +1,4 @@
-"""A pool that gives back connections to Postgres that it has not used for a while."""
+"""A pool that closes connections to Postgres that it has not used for a while."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ logging.getLogger(__name__).setLevel(logging.WARNING)
 
 
 class IdlePool(QueuePool):
-    """Each connection is a process of Postgres, of 3 to 7 MiB. A start or a burst opens all that the pool may have.
-
-    The pool is a stack (``pool_use_lifo``), so a busy process goes on using the same few. The newest one stays.
+    """Each connection is a process of Postgres, of 3 to 7 MiB. A start or a burst opens as many as the pool may have.
+    The pool is a stack (``pool_use_lifo``), so a busy process goes on using the same few connections. The newest
+    connection stays.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -45,7 +45,7 @@ class IdlePool(QueuePool):
 
 
 def close_idle_connections(engine: Engine) -> None:
-    """Does so in a process that may go on without a query, regularly."""
+    """Does so regularly, for a process that may make no query for a long time."""
     pool = engine.pool
     if isinstance(pool, IdlePool):
         pool.close_idle(time.monotonic() - IDLE_SECONDS)

@@ -15,7 +15,7 @@ from app.store.layout import is_distributed
 from app.store.pg_arrays import int_array
 from app.store.sql import HotStatement, OneForm
 
-# Own messages beyond the read mark are looked through up to this many.
+# At most this many of the user's own messages beyond the read mark are read.
 OWN_LOOKED_AT = 500
 
 
@@ -137,7 +137,7 @@ def have_read(conn: Connection, conversation_id: int, first: int, reads: Sequenc
 
 
 def add_former(conn: Connection, conversation_id: int, last_seqs: dict[int, int]) -> None:
-    """Stores users who wrote here but are no members as former members, who left after these messages."""
+    """Stores users who wrote here but are not members as former members who left after these messages."""
     if not last_seqs:
         return
     statement = _ADD_FORMER

@@ -14,8 +14,8 @@ from app.store.sql import HotStatement, OneForm
 
 
 class KnownConversation(NamedTuple):
-    """``planned``: a line of this import is about it; with ``is_new``, it does not exist yet. ``low`` and ``high`` are
-    the users of a direct conversation.
+    """``planned``: a line of this import is about this object; with ``is_new``, it does not exist yet. ``low`` and
+    ``high`` are the users of a direct conversation.
     """
 
     id: int
@@ -173,7 +173,7 @@ def next_ids(conn: Connection, table: str, n: int) -> list[int]:
 
 
 def planned_users(conn: Connection, import_id: str, external_ids: Collection[str]) -> dict[str, int]:
-    """Returns external id -> user id of those users that this import plans."""
+    """Returns external id -> user id of the users that this import plans."""
     return dict(_USERS.rows(conn, i=import_id, names=text_array(external_ids))) if external_ids else {}
 
 

@@ -175,7 +175,7 @@ _ADD_FORMER_OF = HotStatement("""
     FROM unnest(CAST(:conversations AS bigint[]), CAST(:users AS bigint[]), CAST(:seqs AS bigint[])) AS new (c, u, s)
     ON CONFLICT DO NOTHING
 """)
-# Imported history is read: the marks stand at its end.
+# Imported history counts as read, so the marks are at its end.
 _ADD_MEMBERS = HotStatement("""
     INSERT INTO members (conversation_id, user_id, role, last_delivered_seq, last_read_seq)
     SELECT c, u, r, s, s FROM unnest(
@@ -183,7 +183,7 @@ _ADD_MEMBERS = HotStatement("""
     ) AS new (c, u, r, s)
     ON CONFLICT DO NOTHING
 """)
-# Users who wrote here but are no members become former members, who left after their last message. So exports and
+# Users who wrote here but are not members become former members who left after their last message. So exports and
 # deletions find their messages.
 _ADD_FORMER = OneForm("""
     INSERT INTO members (conversation_id, user_id, last_delivered_seq, last_read_seq, left_seq, left_version)
@@ -243,7 +243,7 @@ def move_messages(conn: Connection, import_id: str, at: Progress, limit: int) ->
 
 
 def sent_since(conn: Connection, parts: Sequence[Part], since_ms: int) -> list[SentMessage]:
-    """Returns those of the messages that were sent after a time."""
+    """Returns the messages that were sent after a time."""
     if not parts:
         return []
     c, after, upto = map(int_array, zip(*parts, strict=True))

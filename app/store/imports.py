@@ -128,7 +128,7 @@ def unfinished(conn: Connection, *, older_than_seconds: int, limit: int = 100) -
 
 
 def forget_old(conn: Connection, limit: int = 10) -> None:
-    """Deletes imports that ended long ago, and bodies of which nothing has come for a day."""
+    """Deletes imports that ended long ago, and bodies that have not grown for a day."""
     ended = Import.created_at < func.now() - func.make_interval(0, 0, 0, KEPT_DAYS), ~UNFINISHED
     lost = Import.worked_at < func.now() - func.make_interval(0, 0, 0, 1), Import.state == "receiving"
     for gone in (ended, lost):

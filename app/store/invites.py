@@ -71,7 +71,7 @@ def use_invite(conn: Connection, code: str) -> StoredInvite | None:
 
 
 def give_back(conn: Connection, code: str) -> None:
-    """Takes back one use, for a user who did not become a member after all."""
+    """Uncounts one use, for a user who did not become a member after all."""
     conn.execute(update(Invite).where(Invite.code == code, Invite.uses > 0).values(uses=Invite.uses - 1))
 
 

@@ -1,12 +1,10 @@
 """Whether the conversations are distributed over several servers by Citus (docs/decisions/citus.md).
 
-Conversations, their members and messages, and all that hangs on them are then distributed by the id of the
-conversation. Everything else stays in the database that Parley connects to. There, a statement about the distributed
-tables should name its conversations, so that it runs where they are.
-
-A statement that cannot both name them and stay as it is with one Postgres has two forms. The layout of the database
-decides which of them runs. It is read once per engine, because it changes only while no process runs
-(distribute_conversations.py).
+Conversations, their members and messages, and their dependent tables are then distributed by the id of the
+conversation. Everything else stays in the database that Parley connects to. A statement about distributed tables should
+name its conversations, so that it runs only on the servers that have them. If naming them would change the statement
+for one Postgres, it has two forms, and the layout of the database decides which one runs. The layout is read once per
+engine, because it changes only while no process runs (distribute_conversations.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The switches of the drains, ``pushing`` and ``feeding`` of ``log_state``: they are equal in the rows of all shards.
 
 A drain locks the row of its shard while it writes a batch. So each batch of each shard either commits before a switch
-is turned, or sees it.
+is turned, or sees that it is turned.
 
 Rows are locked in the order of their ids, so two changes cannot wait for each other. A change locks row 1 first, by a
 statement of its own: a shard's row is added under that lock (epochs.py), so the next statement sees it.
@@ -17,7 +17,7 @@ _LOCK_FIRST = HotStatement("SELECT 1 FROM log_state WHERE id = 1 FOR NO KEY UPDA
 
 
 class Switch:
-    """``column`` is that of ``log_state``."""
+    """``column`` is a column of ``log_state``."""
 
     def __init__(self, column: str) -> None:
         self._differs = HotStatement(f"SELECT 1 FROM log_state WHERE {column} <> CAST(:on AS boolean) LIMIT 1")
@@ -39,7 +39,7 @@ class Switch:
 
 
 def hold_switches(conn: Connection) -> None:
-    """Keeps others from turning a switch, and from adding the row of a shard, until the transaction ends."""
+    """Prevents others from turning a switch, or adding the row of a shard, until the transaction ends."""
     _LOCK_FIRST.rows(conn)
 
 

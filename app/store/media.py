@@ -1,8 +1,8 @@
 """The steps of a medium from its upload to its final state. Each step requires the state that it leaves, so a step that
 two processes attempt happens once.
 
-``sweep_at`` of the row is when something has to be done next: a retry, a check whether a message names the medium, the
-removal of its asset. The sweep finds the row even if the process died that set it (app/store/media_sweep.py).
+``sweep_at`` of the row is the time of the next action: a retry, a check whether a message names the medium, the removal
+of its asset. The sweep finds the row even if the process died that set it (app/store/media_sweep.py).
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def begin_direct(
 
 
 def finish_upload(conn: Connection, id_: str, conversation_id: int, found: Found, filename: str | None) -> bool:
-    """All pieces are stored: moves the medium to processing. Returns False if the upload was ended."""
+    """Moves the medium, all pieces of which are stored, to processing. Returns False if the upload was ended."""
     received = _from("receiving", id_).values(
         state="processing",
         conversation_id=conversation_id,
@@ -93,7 +93,7 @@ def finish_upload(conn: Connection, id_: str, conversation_id: int, found: Found
 
 
 def finish_direct_upload(conn: Connection, id_: str) -> bool:
-    """Moves a direct upload to processing. Returns False if none is awaited."""
+    """Moves a direct upload to processing. Returns False if no such upload is awaited."""
     received = _from("awaiting", id_).values(state="processing", sweep_at=_in(REENQUEUE_SECONDS))
     return conn.execute(received).rowcount > 0
 

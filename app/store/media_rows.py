@@ -52,7 +52,8 @@ def columns(m: str) -> str:
 _MANY = HotStatement(f"""
     SELECT {columns("m")} FROM unnest(CAST(:ids AS uuid[])) AS wanted (i) JOIN media AS m ON m.id = i
 """)
-# The commit does not wait for the disk. That of ``media.finish_upload``, which is later in the write-ahead log, does.
+# The commit does not wait for the disk. The commit of ``media.finish_upload`` does, and it is later in the write-ahead
+# log.
 _ADD_CHUNK = HotStatement("""
     WITH later AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
     INSERT INTO media_chunks (media_id, n, data)

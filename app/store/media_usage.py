@@ -17,7 +17,7 @@ class Usage(NamedTuple):
 
 
 def lock_usage(conn: Connection, user_id: int) -> Usage:
-    """Returns the user's usage. Until the transaction ends, no other upload of the user passes here.
+    """Returns the user's usage. Until the transaction ends, other uploads of the user wait here.
 
     So a check of the usage and the insertion that follows are one step. The sum reads only an index.
     """

@@ -181,7 +181,7 @@ def add_uses(conn: Connection, conversation_id: int, seq: int, attachments: Sequ
 def mark_unannounced(
     conn: Connection, conversation_id: int, seq: int, attachments: Sequence[dict[str, Any]]
 ) -> list[str]:
-    """The message was shown again, perhaps with media in an older state. Returns the same as ``add_uses``."""
+    """Notes that the message was shown again, perhaps with older states of media. Returns the same as ``add_uses``."""
     under_way = _under_way(attachments)
     if under_way:
         _MARK_UNANNOUNCED.send(conn, conversation_id=conversation_id, seq=seq, ids=text_array(sorted(under_way)))
@@ -193,7 +193,7 @@ def _settled(conn: Connection, under_way: set[str]) -> list[str]:
 
 
 def mark_announced(conn: Connection, conversation_id: int, seq: int, attachments: Sequence[dict[str, Any]]) -> None:
-    """Members have received the message with these settled media."""
+    """Notes that members have received the message with these settled media."""
     ids = sorted({a["mediaId"] for a in attachments if a.get("status") in SETTLED})
     if ids:
         _MARK_ANNOUNCED.send(conn, conversation_id=conversation_id, seq=seq, ids=text_array(ids))
@@ -214,7 +214,7 @@ def release(conn: Connection, conversation_id: int, seqs: Sequence[int]) -> None
 
 
 def unused(conn: Connection, ids: Sequence[str]) -> list[str]:
-    """Returns those of the media that no stored message names."""
+    """Returns the media that no stored message names."""
     return [id_ for (id_,) in _UNUSED.rows(conn, ids=text_array(ids))] if ids else []
 
 
@@ -236,7 +236,7 @@ def unannounced_uses(conn: Connection, id_: str, limit: int) -> list[Use]:
 
 
 def visible_to(conn: Connection, user_id: int, ids: Sequence[str]) -> dict[str, StoredMedia]:
-    """Returns those of the media that the user may see, by id."""
+    """Returns the media that the user may see, by id."""
     if is_distributed(conn):
         rows = _visible_among(conn, user_id, structs(StoredMedia, _READABLE.rows(conn, ids=text_array(ids))))
     else:
@@ -247,7 +247,7 @@ def visible_to(conn: Connection, user_id: int, ids: Sequence[str]) -> dict[str, 
 def _visible_among(
     conn: Connection, user_id: int, media: Sequence[StoredMedia], conversation_ids: Collection[int] | None = None
 ) -> list[StoredMedia]:
-    """Does what ``_visible`` says, where conversations are distributed. ``conversation_ids`` may limit them."""
+    """Does the same as ``_visible``, for distributed conversations. ``conversation_ids`` may limit them."""
     uses = _USES.rows(conn, ids=text_array(one.id for one in media))
     if conversation_ids is not None:
         uses = [use for use in uses if use[1] in conversation_ids]

@@ -90,8 +90,8 @@ def not_hidden(m: str, user: str) -> str:
 
 
 def bytes_before(rows: str, order: str) -> str:
-    """Returns SQL for the bytes of text in the rows before one. A page ends as soon as they fill an answer, so
-    that reading it takes a bounded amount of memory.
+    """Returns SQL for the bytes of text in the rows before a row. A page ends as soon as they fill an answer, so that
+    reading it takes a bounded amount of memory.
     """
     preceding = f"(ORDER BY {rows}.{order} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
     return f"coalesce(sum(octet_length({rows}.body)) OVER {preceding}, 0)"

@@ -1,6 +1,6 @@
-"""Which of many users may have missed something, in a few statements for all of them.
+"""Finds out which of many users may have missed something, in a few statements for all of them.
 
-May return users who missed nothing. The limits bound the work for all. Beyond them, everybody may have missed
+May return users who missed nothing. The limits bound the work. Beyond them, everybody counts as having missed
 something.
 """
 

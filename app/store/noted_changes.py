@@ -1,5 +1,5 @@
-"""Which of a user's conversations changed since a version. The cost depends on what changed, not on how many
-conversations the user has.
+"""Finds the conversations of a user that changed since a version. The cost depends on the number of changes, not on the
+number of conversations.
 
 Triggers of the database (the migration 20261129_1600) note the version and the last activity of a conversation for its
 members. Invariant: neither is greater than ``noted`` and ``active`` of the member's row, or in a group of over 100
@@ -9,7 +9,7 @@ with a time five minutes ahead. Otherwise its notes are exact.
 
 If conversations are distributed, distributed_notes.py does what the triggers do.
 
-Every membership has a row. When the user leaves, it stays, and the invariant holds for what the user saw.
+Every membership has a row. It stays when the user leaves, and the invariant holds for the part that the user saw.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ def perhaps_changed(user: str, since: str) -> str:
 
 EVERYTHING = 2**62
 _AFTER = "to_timestamp(CAST(:after_us AS float8) / 1000000)"
-# The conversations of :user_id by their rows: all that may have been active after :after_us, and the next :look of
-# them. ``seen`` is the place of the last one in the list. The user's other conversations come after it. It has no row
-# if there are no others.
+# The conversations of :user_id by their rows: all that may have been active after :after_us, and the next :look of the
+# others. ``seen`` is the place of the last one in the list; the user's remaining conversations come after it. ``seen``
+# has no row if none remain.
 _MEMBERSHIPS = "SELECT conversation_id FROM members WHERE user_id = :user_id AND left_seq IS NULL"
 LATEST_OF_USER = f"""
     WITH next AS MATERIALIZED (
@@ -92,7 +92,7 @@ _OF_THESE = PartStatement("""
 
 
 def perhaps_changed_of(conn: Connection, user_id: int, version: int) -> list[int]:
-    """Returns the same as ``perhaps_changed``, without a look at the members, which may be distributed."""
+    """Returns the same as ``perhaps_changed``, without reading the members, who may be distributed."""
     return [conversation for (conversation,) in _PERHAPS.rows(conn, user_id=user_id, version=version)]
 
 

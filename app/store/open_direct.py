@@ -26,9 +26,9 @@ class OpenedDirect(NamedTuple):
 
 
 # One statement creates the conversation with its members. Of two callers at once, the second one waits for the first
-# one's commit, then neither inserts nor sees the new row: its snapshot is older. It sees the row when it tries again.
-# A new conversation is held back from the other user if they do not let its opener write to them. The same holds if the
-# opener has a shadow suspension; then nobody sees the request either while that lasts.
+# one's commit, then neither inserts nor sees the new row: its snapshot is older. It sees the row when it tries again. A
+# new conversation is held back from the other user if they do not let its opener write to them. The same holds if the
+# opener has a shadow suspension. While that lasts, nobody sees the request either.
 _OPEN_DIRECT = OneForm(f"""
     WITH found AS (
         SELECT id FROM conversations WHERE direct_low = :low AND direct_high = :high

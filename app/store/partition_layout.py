@@ -1,4 +1,4 @@
-"""What the partitioned copy of ``messages`` looks like, and the statements that make it (partition_messages.py)."""
+"""The structure of the partitioned copy of ``messages``, and the statements that make it (partition_messages.py)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _GRANTS = f"""
         || CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END
     FROM pg_class, aclexplode(relacl) WHERE oid = 'messages'::regclass AND grantee <> relowner
 """
-# What the dropped table would take along, or what would stop the drop after hours of copying.
+# Objects that would be dropped with the table, or that would prevent the drop after hours of copying.
 _IN_THE_WAY = f"""
     SELECT 'the trigger ' || tgname FROM pg_trigger
     WHERE tgrelid = 'messages'::regclass AND NOT tgisinternal AND tgname <> '{TRIGGER}'
@@ -121,12 +121,12 @@ def exists(conn: psycopg.Connection[Any], table: str) -> bool:
 
 
 def is_partitioned(conn: psycopg.Connection[Any]) -> bool:
-    """Returns whether ``messages`` is."""
+    """Returns whether ``messages`` is partitioned."""
     return bool(value_of(conn, "SELECT relkind = 'p' FROM pg_class WHERE oid = 'messages'::regclass"))
 
 
 def find_in_the_way(conn: psycopg.Connection[Any]) -> str | None:
-    """Returns the name of something that hangs on ``messages`` and would not survive the switch, or None."""
+    """Returns the name of an object that depends on ``messages`` and would not survive the switch, or None."""
     found: str | None = value_of(conn, _IN_THE_WAY)
     return found
 

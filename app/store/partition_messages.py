@@ -7,11 +7,13 @@ Why the copy is equal at the end:
 * **No row is missing.** ``CREATE TRIGGER`` takes a SHARE ROW EXCLUSIVE lock, so it waits for each transaction that has
   written to ``messages`` to end. Later ones fire the trigger. The steps begin after the commit of the trigger, so
   their snapshots see every row that it did not.
-* **No row is old.** The trigger replaces the row of the copy, and a step leaves rows that exist alone. If the step was
-  first, the trigger waits for its commit, because both insert the same key, and then replaces the row. If the trigger
-  was first, the step waits and then leaves the row alone, or copies the old one after a rollback, which is right.
-* **No row is too many.** A step may copy a row that is deleted before the step commits; the trigger does not see that
-  row. So the trigger notes each deletion, and the switch deletes what is noted and not in ``messages`` again.
+* **No row is old.** The trigger replaces the row of the copy, and a step does not change rows that exist. If the step
+  was first, the trigger waits for its commit, because both insert the same key, and then replaces the row. If the
+  trigger was first, the step waits. Then it leaves the row as it is or, after a rollback, copies the old row, which is
+  correct.
+  * **No row is too many.** A step may copy a row that is deleted before the step commits; the trigger does not see that
+    row. So the trigger notes each deletion, and the switch deletes the noted rows that ``messages`` does not have
+    again.
 
 A step holds rows that writers may wait for, and waits for rows of writers. Its ``lock_timeout`` is below Postgres'
 ``deadlock_timeout`` (1 s), so it is the step that fails, not a writer.
@@ -78,8 +80,8 @@ class PartitionError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """``step`` is in rows. A lock that stops the chat is waited for ``lock_ms`` at a time. What does not get its locks
-    is tried ``tries`` times, with pauses of ``pause_seconds``.
+    """``step`` is in rows. The wait for a lock that stops the chat takes at most ``lock_ms``. If a stage does not get
+    its locks, it is tried ``tries`` times, with pauses of ``pause_seconds``.
     """
 
     step: int = 10_000

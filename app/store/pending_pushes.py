@@ -30,7 +30,7 @@ class PendingPush(NamedTuple):
 
 
 class Claimed(NamedTuple):
-    """``lease`` is the ``due_at`` of each row until somebody else changes the row."""
+    """Each row has ``lease`` as its ``due_at`` until somebody else changes the row."""
 
     rows: list[PendingPush]
     lease: datetime | None
@@ -81,8 +81,8 @@ _ENQUEUE = HotStatement(f"""
 _KEPT = "unnest(CAST(:users AS bigint[]), CAST(:conversations AS bigint[]), CAST(:seqs AS bigint[])) AS kept (u, c, s)"
 
 
-# For devices that show a deleted message, one that is no longer worth a notification, or an outdated text, if another
-# message is left that is worth a notification.
+# For devices that show a deleted message, an outdated text, or a message that is no longer worth a notification, if
+# another message is worth one.
 def _updates(kept: str, form: type[HotStatement] = HotStatement) -> HotStatement:
     return form(f"""
     INSERT INTO push_deliveries AS d (target_id, user_id, conversation_id, seq, kind, provider, host, due_at)

@@ -1,6 +1,5 @@
-"""The terms of display names (app/core/people_names.py). They are written with the name, in the same transaction.
-
-The indexer writes those of users from before, and all again after a change of the analyser.
+"""The terms of display names (app/core/people_names.py). They are written in the same transaction as the name. The
+indexer writes the terms of older users, and all terms again after a change of the analyser.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from app.store.sql import HotStatement, OneForm
 
 # Candidates that are compared with the whole query. Only very common names have more.
 MAX_CANDIDATES = 500
-# Users whose names have a word that begins with the first word of the query; then the other words.
+# Selects users whose names have a word that begins with the first word of the query, then compares the other words.
 _FIND = HotStatement("""
     SELECT u.id, u.username, u.display_name FROM users AS u
     WHERE u.deleted_at IS NULL AND u.id IN (

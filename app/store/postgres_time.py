@@ -20,7 +20,7 @@ def read_time(conn: Connection) -> float:
 
 
 class PostgresTime:
-    """Reads the time of Postgres once a minute and counts on with the monotonic clock. Threads may share it."""
+    """Reads the time of Postgres once a minute, and in between goes on by the monotonic clock. Threads may share it."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -30,8 +30,8 @@ class PostgresTime:
     def seconds(self) -> int:
         """Returns seconds since 1970. May block, never raises.
 
-        While Postgres does not answer, counts on from its last answer. Returns the time of this process if there was
-        none.
+        While Postgres does not answer, goes on from its last answer. Without any answer, returns the time of this
+        process.
         """
         if time.monotonic() >= self._read_at:
             self._read()

@@ -24,8 +24,8 @@ class Preview(NamedTuple):
 
 
 _PREVIEW = "x.seq, x.sender_id, CASE WHEN x.deleted_at IS NULL THEN coalesce(x.body, '') END"
-# A message that was sent behind a block is hidden with its own first version. One that a viewer deleted for themselves
-# is hidden with a later version: the viewer could read it, so live events and reads go on quoting it.
+# A message that was sent behind a block is hidden with its own first version. A message that a viewer deleted for
+# themselves is hidden with a later version: the viewer could read it, so live events and reads still quote it.
 _PREVIEWS = ListStatement(
     f"""
     SELECT n, {_PREVIEW}, x.shadow, ARRAY(

@@ -56,7 +56,7 @@ def _settings(
 def get_or_create_vapid_key(conn: Connection, new_key: str) -> str:
     """Returns the deployment's private key; stores ``new_key`` if there is none.
 
-    If two processes start at once with a key each, both get the one that was stored first.
+    If two processes with different keys start at once, both get the key that was stored first.
     """
     stored = select(PushKey.private_key).where(PushKey.id == 1)
     key = conn.execute(stored).scalar()

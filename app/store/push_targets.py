@@ -14,7 +14,7 @@ from app.store.log_switches import PUSHING
 from app.store.models import AuthSession, PushTarget
 from app.store.sql import moment
 
-# More than a person has. If a user registers more, those that were renewed longest ago are deleted.
+# More devices than a person has. If a user registers more, those that were renewed longest ago are deleted.
 MAX_TARGETS = 20
 
 

@@ -1,8 +1,8 @@
-"""Users of many conversations: in which of them there was something unread at some version, for each shard.
-
-The others are counted again only if they changed after that version. So a join of such a user costs what happened since
-then, not what exists. A count can grow only with a change of the conversation or of the membership, and both are noted
-(noted_changes.py). Counts of an earlier epoch are not used: its last versions may be assigned again.
+"""For users of many conversations: the conversations in which something was unread at some version of a shard. The
+other conversations are counted again only if they changed after that version. So the cost of a join depends on what has
+changed since then, not on the number of conversations. A count can grow only with a change of the conversation or of
+the membership, and both are noted (noted_changes.py). Counts of an earlier epoch are not used: its last versions may be
+assigned again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from app.store.pg_arrays import int_array
 from app.store.sql import HotStatement, OneForm
 from app.store.unread import IS_MEMBER, unread_count, unread_counts
 
-# From so many conversations on, a user's state is kept. It is written again after an hour.
+# The state is kept for users with at least this many conversations. It is written again after an hour.
 MANY = 200
 KEPT_US = 3_600_000_000
 
@@ -68,7 +68,7 @@ def read_states(conn: Connection, user_ids: Collection[int]) -> dict[tuple[int, 
 
 
 def unread_counts_since(conn: Connection, state: ReadState, part: Part = WHOLE) -> list[tuple[int, int, int]]:
-    """Returns the same as ``unread.unread_counts`` of this user and part. ``state`` is that of the part's shard."""
+    """Returns the same as ``unread.unread_counts`` of this user and part. ``state`` belongs to the part's shard."""
     if is_distributed(conn):
         changed = perhaps_changed_of(conn, state.user_id, state.version)
         return unread_counts(conn, [state.user_id], part, among=[*changed, *state.unread])

@@ -71,8 +71,9 @@ _FURTHEST_BEHIND = ListStatement(
 """,
     "ids",
 )
-# The greatest seq among the last 20 messages that changed up to ``version``. A message that changed after it is not
-# counted, nor is one that 20 later changes hide. The mark then moves with a later version, but never too far.
+# The greatest seq among the last 20 messages that changed up to ``version``. Messages that changed after it are not
+# counted, and neither are messages behind 20 later changes. The mark then moves with a later version, but never too
+# far.
 _DELIVERED_UP_TO = UserStatement("""
     SELECT m.conversation_id, newest.seq
     FROM members AS m

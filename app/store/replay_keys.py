@@ -1,8 +1,8 @@
 """Keys of a replay: the versions at which something changed for a user, without its content.
 
 A key is a hint: a read of its row decides, by the same rules as a replay without keys, whether the user gets an event.
-The exception is the user's membership. Messages and marks get keys only if the user may have them, and the reads of
-their rows do not check it again: that would cost as much as the rows.
+The exception is the user's membership. Messages and marks get keys only if the user may have them. The reads of their
+rows do not check this again, because the check would cost as much as the rows.
 """
 
 from __future__ import annotations

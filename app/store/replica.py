@@ -1,10 +1,10 @@
 """Reads from a replica, which relieve the primary and miss nothing.
 
-Invariant: a read on the replica sees everything that was committed on the primary when the read began. The version that
-proves it is the position in the write-ahead log, because it covers every write: messages, changes, members, profiles.
-The read first takes the primary's position, and then waits until the replica has replayed that much, on the connection
-that it then uses. So callers may read the unstored tail of the log first, as with the primary
-(docs/message-path.md, "Resuming").
+Invariant: a read on the replica sees everything that was committed on the primary when the read began. The position in
+the write-ahead log proves it, because it covers every write: messages, changes, members, profiles. The read first takes
+the primary's position. Then it waits until the replica has replayed everything up to that position, on the connection
+that it then uses. So callers may read the unstored tail of the log first, as with the primary (docs/message-path.md,
+"Resuming").
 
 The primary answers if the replica lags by more than the bound, does not answer, or fails within a read. For a moment
 after that, it answers at once; then one caller tries the replica again.
@@ -35,15 +35,15 @@ log = logging.getLogger("parley.store")
 RETRY_SECONDS = {"behind": 1.0, "away": 5.0, "unfit": 30.0}
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.001, 0.02
 
-# A commit is visible only when it is on disk. What is not on disk yet is not sent to the replica either: to wait for it
-# would take up to wal_writer_delay (0.2 s).
+# A commit is visible only when it is on disk. The part of the log that is not on disk yet is not sent to the replica
+# either, so waiting for it would take up to wal_writer_delay (0.2 s).
 _POSITION = text("SELECT CAST(pg_current_wal_flush_lsn() AS text)")
 _HAS_REPLAYED = text("SELECT pg_is_in_recovery(), pg_last_wal_replay_lsn() >= CAST(:position AS pg_lsn)")
 _CLUSTER = text("SELECT system_identifier FROM pg_control_system()")
 
 
 class Outcome(StrEnum):
-    """Who answered a read: the replica, or else the primary, and why."""
+    """Which server answered a read: the replica, or the primary and why."""
 
     REPLICA = "replica"
     BEHIND = "behind"
@@ -145,7 +145,7 @@ class Replica:
 
 
 class StoreReads:
-    """Reads that a replica may answer. Without a replica, the primary does, and nothing is added to the read."""
+    """Reads that a replica may answer. Without a replica, the primary answers, and the read costs nothing more."""
 
     def __init__(self, primary: Engine, replica: Replica | None = None) -> None:
         self._open_primary: Open = partial(reading, primary)

@@ -93,7 +93,7 @@ def move_report(
 ) -> StoredReport | None:
     """Moves the report from the state ``expected`` to ``state``. None for ``resolution`` keeps the stored one.
 
-    If two administrators decide at once, the second one finds another state and changes nothing: it gets None.
+    If two administrators decide at once, the second one finds another state, changes nothing and gets None.
     """
     moved = update(Report).where(Report.id == report_id, Report.state == expected)
     moved = moved.values(

@@ -40,7 +40,7 @@ class Candidate(NamedTuple):
 
 UNINDEXED = 2**31 - 1
 BEFORE_ALL = Position(UNINDEXED, 2**62, 2**62, 2**62)
-# If the indexer is far behind, a search looks only at some of the messages that wait for it: at the viewer's newest
+# If the indexer is far behind, a search reads only some of the messages that are not indexed yet: the viewer's newest
 # MAX_CHANGED among the newest SCANNED of the whole deployment.
 MAX_CHANGED, SCANNED = 500, 5000
 

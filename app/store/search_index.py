@@ -1,7 +1,7 @@
 """Writes the search index, outside of the transactions that store messages.
 
-One indexer at a time works: it holds the lock on the only row of ``search_state``. A batch and the progress that it
-means are one transaction, so nothing is skipped, and a batch that is repeated changes nothing.
+One indexer at a time works: it holds the lock on the only row of ``search_state``. A batch and its progress are written
+in one transaction, so nothing is skipped, and a repeated batch changes nothing.
 """
 
 from __future__ import annotations
@@ -152,12 +152,14 @@ def move_progress(conn: Connection, progress: Progress) -> None:
 
 
 def backfill(conn: Connection, first: int, last: int) -> None:
-    """Has the messages with versions from ``first`` to ``last`` indexed, after those that wait already."""
+    """Queues the messages with versions from ``first`` to ``last`` for indexing, behind those that wait already."""
     _BACKFILL.run(conn, first=first, last=last)
 
 
 def rewind(conn: Connection, version: int) -> None:
-    """Has everything from this version on looked at again: something was stored late, with an old version."""
+    """Makes the indexer read everything from this version on again, because something was stored late, with an old
+    version.
+    """
     state = update(SearchState).where(SearchState.id == 1, SearchState.indexed_version >= version)
     conn.execute(state.values(indexed_version=version - 1))
 

@@ -20,9 +20,7 @@ class StoredSecret(Struct, frozen=True):
 
 
 def store_pending(conn: Connection, user_id: int, secret: bytes) -> bool:
-    """Stores a secret that does not count yet, in the place of an earlier one. Returns False if a confirmed one is
-    stored.
-    """
+    """Stores a secret that is not confirmed yet, instead of an earlier one. Returns False if a confirmed one is stored."""
     new = insert(SecondFactor).values(user_id=user_id, secret=secret)
     stored = new.on_conflict_do_update(
         index_elements=[SecondFactor.user_id],
@@ -52,7 +50,7 @@ def is_on(conn: Connection, user_id: int) -> bool:
 
 
 def take_step(conn: Connection, user_id: int, step: int) -> bool:
-    """Uses the step up, and all steps before it. Of several callers at once, only one gets it."""
+    """Uses up the step and all steps before it. Of several callers at once, only one gets it."""
     unused = SecondFactor.user_id == user_id, _ON, SecondFactor.last_step < step
     return conn.execute(update(SecondFactor).where(*unused).values(last_step=step)).rowcount > 0
 

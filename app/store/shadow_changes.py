@@ -23,7 +23,7 @@ _ADD = HotStatement("""
 # Columns of the alias s: the arguments of ``own_record`` after the user and the place of the message.
 SHADOW_COLUMNS = f"s.kind, s.version, {ms_of('s.sent_at')}, CAST(s.message_id AS text), s.body"
 LASTING = f"JOIN users AS u ON u.id = s.user_id AND {is_shadowed('u')}"
-# For distributed conversations: those of the users whose suspension lasts.
+# For distributed conversations: the users whose suspension is not over.
 LASTING_FOR = "AND s.user_id = ANY(CAST(:shadowed AS bigint[]))"
 _SHADOWED = HotStatement(f"""
     SELECT u.id FROM users AS u WHERE u.id = ANY(CAST(:users AS bigint[])) AND {is_shadowed("u")}
@@ -31,7 +31,7 @@ _SHADOWED = HotStatement(f"""
 
 
 def shadowed_among(conn: Connection, users: Collection[int]) -> list[int]:
-    """Returns those of the users who have a shadow suspension now."""
+    """Returns the users who have a shadow suspension now."""
     return [user for (user,) in _SHADOWED.rows(conn, users=int_array(users))]
 
 

@@ -34,13 +34,15 @@ _SPLIT_ROWS = HotStatement("""
     ON CONFLICT (id) DO UPDATE
     SET epoch = excluded.epoch, started_at = now(), pushing = excluded.pushing, feeding = excluded.feeding
 """)
-# What was read in the parent stays true of the conversations that it keeps. For the others, messages are counted anew.
+# The parent's state stays true for the conversations that it keeps. For the moved ones, messages are counted again.
 _FORGET_READ_STATES = HotStatement("DELETE FROM read_conversations WHERE shard >= :old")
 _SET = HotStatement("UPDATE shard_count SET shards = :new WHERE id = 1")
 
 
 def read_or_claim(engine: Engine, shards: int) -> int:
-    """Returns the number of shards. A new installation takes ``shards`` over; one with conversations has 1."""
+    """Returns the number of shards. A new installation adopts ``shards``. An installation that has conversations
+    already has 1 shard.
+    """
     with reading(engine) as conn:
         found = _READ.row(conn)
         return int(found[0]) if found else claim(conn, shards)
@@ -57,7 +59,9 @@ def claim(conn: Connection, shards: int) -> int:
 
 
 def lock_count(conn: Connection, shards: int) -> int:
-    """Does the same as ``read_or_claim``, and keeps the number until the transaction ends, however long it is idle."""
+    """Does the same as ``read_or_claim``, and locks the number until the transaction ends, no matter how long it is
+    idle.
+    """
     _KEEP_OPEN.rows(conn)
     claim(conn, shards)
     [(number,)] = _LOCK.rows(conn)

@@ -1,4 +1,4 @@
-"""Small pieces that the queries share: times as integers, rows as structs, and statements written as SQL."""
+"""Helpers that the queries share: times as integers, rows as structs, and statements written as SQL."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class HotStatement:
         return next(iter(self.rows(conn, **values)), None)
 
     def send(self, conn: Connection, **values: Any) -> None:
-        """Runs a statement whose result nobody needs. In a ``pipelined`` block, it may run later, but in its turn."""
+        """Runs a statement whose result nobody needs. In a ``pipelined`` block, it may run later, but in order."""
         driver(conn).execute(self._bytes, values, prepare=True)
 
     def run(self, conn: Connection, **values: Any) -> int:

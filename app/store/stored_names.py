@@ -1,4 +1,6 @@
-"""Names of users, groups and files, page by page, and their replacement. For names from before there was a rule."""
+"""Names of users, groups and files, page by page, and their replacement. For names that are older than the rule for
+names.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Streams in Postgres: the text so far of messages that still grow. It may be some seconds old; Redis has all of it."""
+"""Streams in Postgres: the text so far of messages that still grow. It may be some seconds old; Redis has the newest
+text.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from app.store.sql import HotStatement
 
 MAX_LOST = 500  # per look-up
 
-# A batch that is stored again after the stream has ended begins nothing.
+# If a batch is stored again after the stream has ended, it begins no stream.
 _BEGIN = HotStatement("""
     INSERT INTO streams (conversation_id, seq)
     SELECT conversation_id, seq FROM messages

@@ -1,5 +1,5 @@
-"""Suspended users, until the suspension ends or is lifted. Nobody can sign in to the account; or, with a shadow
-suspension, nobody else sees what its user does.
+"""Suspended users, until the suspension ends or is lifted. Nobody can sign in to a suspended account. With a shadow
+suspension, its user can, but nobody else sees what the user does.
 """
 
 from __future__ import annotations

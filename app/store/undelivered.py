@@ -1,7 +1,5 @@
-"""Events for hosts about messages of which no device of a member could be notified.
-
-Each is written in the transaction that stores the fact: that the member has no device, or that the notification to the
-last of them has failed for good.
+"""Events for hosts about messages for which no device of a member could be notified. Each is written in the transaction
+that finds that the member has no device, or that the notification to the member's last device has failed for good.
 """
 
 from __future__ import annotations

@@ -203,7 +203,7 @@ def _time(ms: int | None) -> datetime | None:
 
 
 def password_hash_of(conn: Connection, user_id: int) -> str | None:
-    """Returns None for an external user, and if there is no such user."""
+    """Returns None for an external user, or if there is no such user."""
     return conn.execute(select(User.password_hash).where(User.id == user_id, EXISTS)).scalar()
 
 

@@ -46,7 +46,7 @@ def are_contacts(owner: str, other: str) -> str:
               ORDER BY x.seq LIMIT {WRITTEN_AMONG})))"""
 
 
-# (owner, other) of those of the owners and others of whom the second one is a contact of the first.
+# The pairs (owner, other) in which the second user is a contact of the first.
 _CONTACTS = HotStatement(
     routed(
         f"""
@@ -65,7 +65,7 @@ _CONTACTS = HotStatement(
 
 
 def contacts_among(conn: Connection, owners: Sequence[int], others: Sequence[int]) -> set[tuple[int, int]]:
-    """Returns the pairs of which ``are_contacts`` is true, where conversations are distributed."""
+    """Returns the pairs for which ``are_contacts`` is true. For distributed conversations."""
     within = conversations_of(conn, min(owners, others, key=len))
     rows = _CONTACTS.rows(conn, owners=int_array(owners), others=int_array(others), within=within)
     return {(owner, other) for owner, other in rows}
@@ -128,7 +128,7 @@ def visible_to(conn: Connection, viewer: int, user_ids: Sequence[int]) -> dict[i
 
 
 def presence_viewers(conn: Connection, owner: int, viewers: Sequence[int]) -> set[int]:
-    """Returns those of the viewers who may see the presence of ``owner``."""
+    """Returns the viewers who may see the presence of ``owner``."""
     if not viewers:
         return set()
     values = {"owner": owner, "viewers": int_array(viewers)}

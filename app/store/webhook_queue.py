@@ -3,8 +3,8 @@
 Invariants
 
 * Deliveries of one lane to one webhook are made one after the other, in the order of events. A lane is claimed as a
-  whole; the claim is a lease, which moves ``due_at`` to its end. Only the claimant whose lease still holds stores
-  outcomes.
+  whole. The claim is a lease, which moves ``due_at`` to the end of the lease. A claimant stores outcomes only as long
+  as it holds the lease.
 * ``pending`` of a lane is the number of its pending deliveries. A transaction that adds deliveries or ends them also
   changes ``pending``. A lane without pending deliveries has no row.
 * An event is queued once for each webhook. Its ``position`` moves in the transaction that queues.
@@ -67,8 +67,8 @@ class Outcome(NamedTuple):
 
 
 class LaneOutcome(NamedTuple):
-    """``ended``: how many deliveries of the lane ended. ``failed``: failed attempts of the first of the rest, which is
-    due after ``seconds``.
+    """``ended``: how many deliveries of the lane ended. ``failed``: failed attempts of the first remaining delivery,
+    which is due after ``seconds``.
     """
 
     webhook_id: int
@@ -194,7 +194,7 @@ def queue_news(conn: Connection) -> tuple[int, int]:
 
 
 def claim(conn: Connection, rooms: Sequence[tuple[int, int]]) -> list[Due]:
-    """Leases due lanes: of each (webhook, number) at most that many. Returns their first deliveries, by lane."""
+    """Leases due lanes, at most ``number`` of each (webhook, number). Returns their first deliveries, by lane."""
     if not rooms:
         return []
     webhooks, numbers = zip(*rooms, strict=True)

@@ -73,8 +73,8 @@ class Member(Base):
     unread. While ``removed_seq`` is the last seq that they could see, their list does not show the conversation. Only
     the member sees ``own_read_seq``: what they read during a shadow suspension.
 
-    ``left_seq`` is 0 if the direct conversation is held back from the user (direct_pairs.py). The other user sees them
-    as a member all the same: queries for the members that are shown need ``coalesce(left_seq, 0) = 0``.
+    ``left_seq`` is 0 if the direct conversation is held back from the user (direct_pairs.py). The other user still sees
+    them as a member: queries for the members that are shown need ``coalesce(left_seq, 0) = 0``.
     """
 
     __tablename__ = "members"
@@ -111,10 +111,10 @@ class Member(Base):
 
 
 class NotedChange(Base):
-    """The version of a member's conversation and its last activity, or up to five minutes more
+    """The version and the last activity of a member's conversation, or values up to five minutes greater
     (app/store/noted_changes.py).
 
-    Only triggers of the database write it, or distributed_notes.py in their place. ``user_id`` is 0 for all members of
+    Only triggers of the database write it, or distributed_notes.py instead of them. ``user_id`` is 0 for all members of
     a group of over 100.
     """
 

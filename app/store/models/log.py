@@ -30,7 +30,7 @@ class LogState(Base):
 
 class ShardCount(Base):
     """One row: the number of shards of this installation, with which SHARDS is compared (app/shard_check.py). There is
-    none before the first start.
+    no row before the first start.
     """
 
     __tablename__ = "shard_count"

@@ -20,8 +20,8 @@ class Message(Base):
     ``system``, ``forwarded``, ``mentionsOnline`` and ``metadata``. Only its sender sees a ``shadow`` message.
 
     There are no foreign keys. Each would cost a look-up and a row lock per insert (about a third of the insert), and
-    Citus allows none from a table that is distributed by conversation to one that is not. Membership is checked before
-    a seq is assigned.
+    Citus allows no foreign key from a table that is distributed by conversation to another table. Membership is checked
+    before a seq is assigned.
     """
 
     __tablename__ = "messages"

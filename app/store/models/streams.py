@@ -11,7 +11,7 @@ from app.store.models.base import Base, Milliseconds
 
 
 class Stream(Base):
-    """An open stream. ``touched_at`` is when its text was last stored. The row goes when the stream ends.
+    """An open stream. ``touched_at`` is when its text was last stored. The row is deleted when the stream ends.
 
     Redis has the open streams as well; this table serves to end them if Redis loses them.
     """

@@ -42,7 +42,8 @@ class User(Base):
     status_until: Mapped[datetime | None] = mapped_column(Milliseconds)
     do_not_disturb_until: Mapped[datetime | None] = mapped_column(Milliseconds)
     email: Mapped[str | None]
-    # When the name, avatar or status last changed, or the account was deleted. Sessions that resume get the later ones.
+    # When the name, avatar or status last changed, or the account was deleted. Sessions that resume get the later
+    # changes.
     changed_at: Mapped[datetime | None] = mapped_column(Milliseconds)
     locale: Mapped[str | None]
     external_id: Mapped[str | None]  # of the host
