@@ -113,7 +113,7 @@ def enqueue_email_notice(user_id: int, old: str, language: str | None = None) ->
 
 
 def _enqueue_mail(name: str, *arguments: str | int | None, language: str | None) -> None:
-    """``language`` is the language that the request's client prefers. Workers of the previous release do not take it."""
+    """``language`` is the one that the request's client prefers. Workers of the previous release do not take it."""
     task = f"tasks.mail.{name}"
     more = {} if language in (None, ENGLISH) else {"language": language}
     try:

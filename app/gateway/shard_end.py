@@ -51,7 +51,8 @@ class ShardEnd:
         before, self._subscribed_before = self._subscribed_before, True
         if before or len(self.line.hub):
             self.line.hub.rosters.lose()
-            self.heartbeat.complete_rosters()  # first: until they come, records of large groups are read
+            # First: until the rosters are complete, sessions read the records of large groups from the store.
+            self.heartbeat.complete_rosters()
             self._sessions.resume_all()
             self._sessions.admit_absent()
             if self._watches is not None:

@@ -204,7 +204,7 @@ class WebSocketSession(CommandSession):
     # --- the session
 
     def offer(self, event: Event) -> None:
-        """Does in one step what EventFlow's method does in four, because it is called for each receiver of each event."""
+        """Does in one step what EventFlow's method does in four: it is called for each receiver of each event."""
         if self.catching_up or event.version <= self.position:
             super().offer(event)
             return
