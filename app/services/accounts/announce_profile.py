@@ -1,10 +1,10 @@
 """Announces a user's new name, avatar or status, or the end of their account, to everybody who sees them.
 
-Those who are offline get the present state on resume (services/reading/changed_people.py). So an announcement that is
-lost does no lasting harm, and nothing is stored for each recipient.
+Users who are offline get the present state on resume (services/reading/changed_people.py). So a lost announcement does
+no lasting harm, and nothing is stored for each recipient.
 
 A user may share conversations with a hundred thousand people. A worker therefore collects them, in the order of
-conversations; several changes in a row are announced once, and those of a well-known user at most every
+conversations; Several changes in a row are announced once, and changes of a well-known user at most every
 ``PAUSE_SECONDS``.
 """
 
@@ -36,7 +36,9 @@ WELL_KNOWN, PAUSE_SECONDS = 2_000, 30
 
 
 def announce_profile_soon(redis: Redis, user_id: int) -> None:
-    """Has a worker announce the profile, unless one is about to. Never raises: resume brings lost announcements."""
+    """Lets a worker announce the profile, unless one is about to do so. Never raises, because resuming sessions get
+    lost announcements.
+    """
     try:
         if redis.set(keys.user_news(user_id), "1", nx=True, ex=WAITING_SECONDS):
             left_ms = int(redis.pttl(keys.user_news_pause(user_id)))

@@ -81,7 +81,9 @@ def add_upload(user_id: int, original: bytes, *, engine: Engine, conversation_id
 
 
 def adopt_outside(*, engine: Engine) -> list[str]:
-    """Gives users and groups whose avatar has an outside address one of ours. Returns the pictures to process."""
+    """Gives one of our addresses to users and groups whose avatar has an outside address. Returns the pictures to
+    process.
+    """
     with writing(engine) as conn:
         made = []
         for was in store.outside_of_users(conn):
@@ -94,7 +96,7 @@ def adopt_outside(*, engine: Engine) -> list[str]:
 
 
 def read_picture(avatar_id: str, *, engine: Engine) -> tuple[str, bytes | None]:
-    """Returns the state of a picture, and its bytes once it is ready. The state is "gone" if there is no such one."""
+    """Returns the state of a picture, and its bytes once it is ready. It is "gone" if there is no such picture."""
     with reading(engine) as conn:
         found = store.find(conn, avatar_id)
     return ("gone", None) if found is None else (found.state, found.picture)

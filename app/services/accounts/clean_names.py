@@ -28,7 +28,7 @@ class Cleaned(NamedTuple):
 
 def clean_names(*, engine: Engine, redis: Redis) -> Cleaned:
     """Gives every name the form that it would get today, while the deployment runs. Safe to repeat, also after a
-    failure. A user whose name shows nothing is called by the username; such a group or file has no name then.
+    failure. A user whose name shows nothing is called by the username; a group or file then has no name.
 
     Raises Overloaded if a store does not answer.
     """

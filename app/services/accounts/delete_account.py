@@ -41,8 +41,8 @@ class AccountDeletion:
         self._begin(user_id, self._settings.account_deletion == "erase", actor_id=user_id)
 
     def delete_for_host(self, user_id: int, *, erase: bool | None, server_key: str) -> None:
-        """Begins the deletion of an account on behalf of a host's server. ``erase`` None: as the deployment's own
-        setting says. Safe to repeat after Overloaded.
+        """Begins the deletion of an account on behalf of a host's server. If ``erase`` is None, the deployment's
+        setting decides. Safe to repeat after Overloaded.
         """
         erase = self._settings.account_deletion == "erase" if erase is None else erase
         self._begin(user_id, erase, serverKey=server_key)
@@ -65,7 +65,7 @@ class AccountDeletion:
         enqueue_deletion(user_id)
 
     def _announce(self, sid: str, user_id: int, tokens_end: int) -> None:
-        """Without Redis, the other processes read Postgres when it answers again."""
+        """If Redis does not answer, the other processes read Postgres once it does."""
         try:
             self._revoked.announce(sid, tokens_end)
             announce_account_deleted(self._redis, sid, user_id)

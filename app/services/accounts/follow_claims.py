@@ -1,7 +1,7 @@
 """Finds the user of a token of the external user service, and keeps the profile up to date with the newest token.
 
-A token is the newest if it was issued after the stored one. It writes once, regardless of how many requests and
-processes use it. Older tokens that are still in use change nothing.
+A token is the newest if it was issued after the stored one. Such a token is written once, no matter how many requests
+and processes use it. Older tokens that are still in use change nothing.
 """
 
 from __future__ import annotations

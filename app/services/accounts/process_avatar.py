@@ -54,7 +54,7 @@ class NoPictureError(Exception):
 
 
 def process_avatar(avatar_id: str, *, engine: Engine, fetch: FetchAvatar) -> None:
-    """Leaves the picture ``ready`` or ``failed``, or to the sweep. Safe to run twice."""
+    """Makes the picture ``ready`` or ``failed``, or leaves it to the sweep. Safe to run twice."""
     with writing(engine) as conn:
         waiting = store.find_waiting(conn, avatar_id, LEASE_SECONDS)
     if waiting is None:

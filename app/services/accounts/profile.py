@@ -108,7 +108,7 @@ def find_users(viewer_id: int, prefix: str, *, engine: Engine, directory: Direct
 
 
 def show_users(viewer_id: int, user_ids: Sequence[int], *, engine: Engine, directory: Directory) -> UserList:
-    """Returns those of the users that exist, in the requested order. Clients show them beside the ids in messages."""
+    """Returns the users that exist, in the requested order. Clients show them for the ids in messages."""
     known = directory.visible(viewer_id, user_ids)
     with reading(engine) as conn:
         found = users.get_users(conn, [user_id for user_id in user_ids if user_id in known])

@@ -45,7 +45,7 @@ _REMOVALS = frozenset({Kind.DELETED, Kind.GROUP_CHANGED})
 
 
 class _StopError(Exception):
-    """This task stops here; ``done`` if another task is doing the same work."""
+    """Ends this task; ``done`` if another task is doing the same work."""
 
     def __init__(self, *, done: bool) -> None:
         super().__init__()

@@ -49,7 +49,7 @@ class SignIn(NamedTuple):
 class AuthSessions:
     """Begins, refreshes and ends auth sessions. All methods raise Overloaded if Postgres does not answer.
 
-    Methods that end sessions return None, or what still has to follow because Redis does not answer.
+    Methods that end sessions return None or, if Redis does not answer, what will end later.
     """
 
     def __init__(

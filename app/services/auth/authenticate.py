@@ -28,7 +28,7 @@ MAX_TOKENS = 20_000  # about 10 MB
 class TokenCache:
     """Callers of tokens that were verified before, so that each signature is computed once.
 
-    Keyed by the token's SHA-256: the process keeps no token. Says nothing about revocation, which callers check every
+    Keyed by the token's SHA-256: the process keeps no token. It does not include revocation, which callers check every
     time. If the cache is full, it drops the least recently used entry.
     """
 

@@ -1,4 +1,4 @@
-"""Challenges: they show that somebody gave the right password and still owes the code of the second factor.
+"""Challenges: they show that somebody gave the right password, and that the code of the second factor is still missing.
 
 A challenge is signed and not stored. It is valid for five minutes, and ends when the password changes.
 """
@@ -72,5 +72,5 @@ def has_ended() -> Invalid:
 
 
 def _fingerprint(password_hash: str) -> str:
-    """Returns what identifies a stored hash without disclosing it. The hash itself contains a random salt."""
+    """Returns a text that identifies a stored hash without disclosing it. The hash itself contains a random salt."""
     return hashlib.sha256(b"parley challenge\0" + password_hash.encode()).hexdigest()[:32]

@@ -1,7 +1,7 @@
 """Slows down guessing of one-time codes, which have only six digits.
 
-Failures are counted per user, from wherever they come, and per user and network. A known device, and a device that is
-signed in, is counted by itself instead: nobody else can delay it.
+Failures are counted per user, over all networks, and per user and network. A known device, and a device that is signed
+in, is counted by itself instead: nobody else can delay it.
 """
 
 from __future__ import annotations

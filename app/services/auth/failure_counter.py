@@ -30,8 +30,8 @@ class FailureCounter:
 
     @contextmanager
     def trying(self, *counts: str, forget_ms: int = HOUR_MS) -> Iterator[None]:
-        """The block checks one password or code. It counts as a failure in every one of ``counts`` if it raises
-        Unauthorized or Forbidden; its success forgets earlier failures.
+        """The block checks one password or code. If it raises Unauthorized or Forbidden, that is a failure in each of
+        ``counts``. If it succeeds, earlier failures are forgotten.
 
         Raises RateLimited with ``retryAfter`` while one of the counts delays, and Overloaded without Redis.
         """

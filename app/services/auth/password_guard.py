@@ -1,8 +1,7 @@
 """Slows down guessing of passwords, without locking out their owners.
 
 Failures are counted per name and network, with growing delays (app/core/guessing.py). A device on which the user signed
-in before is counted by itself instead: it does not matter to that device how many wrong passwords others try, even in
-its own network.
+in before has a count of its own: wrong passwords of others do not delay it, even if they come from its own network.
 """
 
 from __future__ import annotations

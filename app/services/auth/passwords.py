@@ -44,8 +44,8 @@ def _hash_of_no_password(memory_kib: int, passes: int) -> str:
 class Passwords:
     """``run`` computes each hash. It should not block other greenlets, since a hash takes about 20 ms.
 
-    At most ``at_once`` hashes are computed at once, and with those that wait there are at most ``max_pending``. Beyond
-    that, the network with the most of them gets Overloaded.
+    At most ``at_once`` hashes are computed at once. Together with those that wait, there are at most ``max_pending``.
+    Beyond that, the network with the most pending hashes gets Overloaded.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Passwords:
     def verify(self, stored: str | None, password: str) -> bool:
         """Returns whether the password matches the stored hash; False if ``stored`` is None.
 
-        Takes the same time if the password is wrong and if there is no stored hash.
+        Takes the same time whether the password is wrong or no hash is stored.
         """
         matches = self._compute(self._matches, stored or self._nobody, password)
         return matches and stored is not None

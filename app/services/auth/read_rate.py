@@ -1,4 +1,6 @@
-"""Limits how fast one user, and one network, may read over REST at this process. No round trip: a read is often one."""
+"""Limits how fast one user, and one network, may read over REST at this process. It needs no round trip, because a read
+is often only one itself.
+"""
 
 from __future__ import annotations
 

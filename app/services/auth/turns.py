@@ -1,4 +1,6 @@
-"""Lets few computations run at once, in turn by network, so that one network's flood does not refuse the others."""
+"""Runs only a few computations at once, in turns by network, so that a flood from one network does not cause refusals
+for others.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from app.core.fair_queue import FairQueue
 
 
 class _Waiter:
-    """Waits for its turn. ``refused`` is set before ``decided`` if it loses its place instead."""
+    """One computation that waits for its turn. If it loses its place, ``refused`` is set before ``decided``."""
 
     __slots__ = ("decided", "refused")
 

@@ -7,7 +7,7 @@ from functools import cache
 from app.core.errors import Invalid
 
 COMMON = 10_000
-AROUND = "0123456789!?._-"  # what people put before and behind a word to make it a password
+AROUND = "0123456789!?._-"  # characters that people put before and after a word to make it a password
 
 
 def check_password_strength(password: str, username: str, *, field: str = "password") -> None:

@@ -1,7 +1,7 @@
 """Keeps a drain's lease while the drain waits for Postgres.
 
-A batch may take longer than the lease lasts. If the lease expired meanwhile, another drain would begin. Each would then
-wait for the other's row lock and take the other one for dead, and nothing would be acked.
+A batch may take longer than the lease lasts. If the lease expired during the batch, another drain would begin. Each
+would then wait for the row lock of the other and take it for dead, and nothing would be acked.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from types import TracebackType
 
 from redis.exceptions import RedisError
 
-# A drain that does not come back from a step for so long has hung, and another one takes over.
+# If a step of a drain takes longer than this, the drain has hung, and another one takes over.
 MAX_STEP_SECONDS = 60.0
 
 

@@ -1,4 +1,6 @@
-"""Turns the records of the log into what Postgres stores: rows to insert, marks to move, changes to apply."""
+"""Turns the records of the log into the form in which Postgres stores them: rows to insert, marks to move, changes to
+apply.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,8 @@ from app.store.pg_arrays import int_array
 
 @dataclass(slots=True)
 class Rows:
-    """``origins`` holds the records of ``messages``, in the same order. ``fed`` holds the records that servers of hosts
-    hear of, with their bodies.
+    """``origins`` holds the records of ``messages``, in the same order. ``fed`` holds the records that become events
+    for servers of hosts, with their bodies.
     """
 
     messages: list[NewMessage] = field(default_factory=list)

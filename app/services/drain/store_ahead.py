@@ -6,8 +6,8 @@ Invariants
   is still unstored, and only up to its first change.
 * Nothing leaves the log or a tail early. When the drain comes to these records, it skips them and removes them. If it
   dies before that, its successor stores them again, which changes nothing.
-* Nothing is judged here. Records that cannot be stored, and conflicts, wait for their turn in the log. If a drain died
-  while it stored ahead, its successors do not, until the log has been empty.
+* Records that cannot be stored, and conflicts, are not handled here: they wait for their turn in the log. If a drain
+  died while it stored ahead, its successors do not, until the log has been empty.
 """
 
 from __future__ import annotations

@@ -33,11 +33,11 @@ class CautiousStore:
         self._records = records
         self._stats = stats
         self._keep_lease = keep_lease
-        self._begun: set[int] = set()  # noted in Redis by this drain, which lives
+        self._begun: set[int] = set()  # noted in Redis by this drain, which is alive
 
     def store(self, epoch: int, entries: list[Entry]) -> None:
         """Stores the entries and removes them from the log. Raises LeaseLostError, and the store's ``surroundings``;
-        the steps before that are done.
+        earlier steps then stay done.
         """
         log.warning("a drain died at the head of the log; storing %d entries in small steps", len(entries))
         for group in _in_groups(entries):
@@ -57,8 +57,8 @@ class CautiousStore:
         self._reader.remove(group, refused)
 
     def _store_suspects(self, epoch: int, records: list[Record]) -> dict[int, str]:
-        """Stores the records together. If a drain died over them, stores them one by one; if it then died over a single
-        one, makes that a dead letter. So three deaths find it, wherever in the batch it is.
+        """Stores the records together. If a drain died over them, stores them one by one; if a drain then died over a
+        single record, makes it a dead letter. So three deaths find the record, wherever in the batch it is.
         """
         if not self._reader.suspect(records[0].version, records[-1].version):
             return self._records.store(epoch, records)
@@ -68,7 +68,7 @@ class CautiousStore:
         return refused
 
     def _store_suspect(self, epoch: int, record: Record) -> dict[int, str]:
-        """Stores a single record. Without the lease, the drain would be taken for dead, and the record be blamed."""
+        """Stores a single record. Without its lease, the drain would be taken for dead and the record be blamed."""
         if not self._keep_lease():
             raise LeaseLostError
         died = not self._reader.begin_record(record.version) and record.version not in self._begun

@@ -34,12 +34,14 @@ log = logging.getLogger(__name__)
 
 BLOCK_MS = 1000
 # One statement stores at most about this many records, in about 0.1 s, so that memory stays flat while a backlog is
-# stored, and acks come in small steps. If Postgres does not manage a batch within its timeout, the next one has half as
-# many records, and each batch after that an eighth more: a growth as fast as the fall would fail every second time.
+# stored, and acks come in small steps. If Postgres does not store a batch within its timeout, the next batch has half
+# as many records, and each later one an eighth more. If batches grew as fast as they shrink, every second one would
+# fail.
 MAX_RECORDS = 2000
-# A smaller batch is not worth its round trips and its commit. So after one, the drain reads again GATHER_SECONDS after
-# it has read last, and stores together what has come meanwhile. A record that comes later is stored at once. After a
-# single record the time is shorter: it may be from somebody who sends the next message when the last one is acked.
+# A smaller batch is not worth its round trips and its commit. So after a smaller batch, the drain reads again only
+# GATHER_SECONDS after its last read, and stores everything that has come by then together. A record that comes later is
+# stored at once. After a single record the time is shorter, because its sender may send the next message only when this
+# one is acked.
 SMALL_BATCH = 16
 GATHER_SECONDS = 0.010
 LONE_GATHER_SECONDS = 0.004
@@ -55,9 +57,9 @@ STALE_BEFORE_NEW_EPOCH = 20
 class Drain:
     """``stopping`` returns whether this process is shutting down. ``alive`` is called at least every few seconds,
     ``pushes_pending`` after a batch that made pushes pending, ``events_fed`` after one that wrote events for hosts.
-    ``not_the_records`` are exceptions of the surroundings (a task's time limit): they end the drain, and say nothing
-    about the record that was being stored. ``renew`` is called from a thread: it renews the lease of a token for this
-    many seconds if that token still holds it.
+    ``not_the_records`` are exceptions of the surroundings (a task's time limit): they end the drain, but do not mean
+    that the record that was being stored is faulty. ``renew`` is called from a thread: it renews the lease of a token
+    for this many seconds if that token still holds it.
     """
 
     def __init__(
@@ -104,12 +106,12 @@ class Drain:
         self._token = secrets.token_hex(8)
         self._renewed = 0.0
         self._keeper = LeaseKeeper(lambda: renew(self._token, lease_seconds), lease_seconds / LEASE_PARTS)
-        self._next: int | None = None  # the number of the next entry, or None if it is not known
+        self._next: int | None = None  # the number of the next entry, or None if unknown
         self._lost = False  # entries are missing, and no new epoch has begun
         self._stale = 0
         self._taken_at = 0.0
         self._taken = 0  # records of the last read
-        self._limit: int | None = None  # records of the next batch, after one that Postgres did not manage in time
+        self._limit: int | None = None  # size of the next batch, after one that Postgres did not store in time
 
     def run(self) -> bool:
         """Drains until the log was empty for ``linger_seconds``, RUN_SECONDS have passed or the process shuts down.
@@ -146,8 +148,8 @@ class Drain:
         return True
 
     def run_through_outages(self, patience: float) -> bool:
-        """Does the same, and goes on after Redis has failed for less than ``patience`` seconds. If the drain ended, its
-        lease would stay, and all acks would wait until that expires.
+        """Does the same, and goes on after failures of Redis that last less than ``patience`` seconds. If the drain
+        ended instead, its lease would stay, and all acks would wait until it expires.
         """
         began, failed_at = time.monotonic(), 0.0
         while True:
@@ -163,7 +165,7 @@ class Drain:
                 time.sleep(RETRY_SECONDS)
 
     def _take(self) -> tuple[int | None, list[Entry]]:
-        """Waits for entries, and notes if there may be more in the log."""
+        """Waits for entries, and notes whether there may be more in the log."""
         self._let_gather()
         most = self._limit or MAX_RECORDS
         epoch, entries = self._reader.take(self._count, BLOCK_MS, most)
@@ -256,7 +258,7 @@ class Drain:
                 self._limit = None
 
     def _needs_caution(self, entries: list[Entry]) -> bool:
-        """Returns whether an earlier drain died over these entries. Asked for the first batch of a drain."""
+        """Returns whether an earlier drain died over these entries. Called for the first batch of a drain."""
         attempts = self._reader.count_attempt(entries[0].id)
         return attempts > ATTEMPTS_BEFORE_CAUTION or self._reader.has_suspects(entries)
 

@@ -2,9 +2,9 @@
 
 Invariants
 * Messages and changes of a batch commit together.
-* No record stops the others. A batch that raises is halved until the faulty record is found. That record becomes a dead
-  letter with its traceback. Failures of Postgres, of Redis and of the surroundings are not the record's fault: they are
-  raised, and the batch is stored later.
+  * No record stops the others. A batch that raises is halved until the faulty record is found. That record becomes a
+    dead letter with its traceback. Failures of Postgres, of Redis and of the surroundings are no faults of a record:
+    they are raised, and the batch is stored later.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class RecordStore:
         events_fed: Callable[[], None] = lambda: None,
         kept: KeptConnection | None = None,
     ) -> None:
-        """Stores on ``kept``, which is a connection of the engine, if that takes one statement."""
+        """Uses ``kept``, a connection of the engine, for batches that take one statement."""
         self._reader = reader
         self.part = reader.part
         self._pool = engine
@@ -133,7 +133,7 @@ class RecordStore:
         )
 
     def end_frozen_drains(self) -> None:
-        """Call it after a timeout, whose cause may be a drain that holds the epoch's row and does not go on."""
+        """Call it after a timeout: the cause may be a frozen drain that holds the epoch's row."""
         with suppress(Overloaded):
             if end_frozen_drains(self._engine, connections.IDLE_SECONDS):
                 log.warning("ended a drain that had frozen within a transaction")

@@ -58,7 +58,7 @@ class MemberAdder:
 
 
 def left_by_themselves(tail: Tail, conversation_id: int) -> set[int]:
-    """Returns the users who left the group by their own act, and whose leaving is not stored yet."""
+    """Returns the users who left the group by themselves, and whose leaving is not stored yet."""
     authors = {r.version: r.user_id for r in tail.records if r.kind == Kind.GROUP_CHANGED}
     found: set[int] = set()
     for change in tail.memberships:

@@ -23,7 +23,7 @@ from app.store.engine import reading, writing
 from app.store.invites import StoredInvite
 
 View = dict[str, Any]
-CODE_BYTES = 12  # 96 bits: too many to guess, and short enough to read out
+CODE_BYTES = 12  # 96 bits: nobody can guess them, and they are short enough to read out
 
 
 class Invites:

@@ -29,7 +29,7 @@ class Requests:
         self._max_members = max_members
 
     def accept(self, user_id: int, conversation_id: int, carry_out: Callable[[Prepared], Any]) -> None:
-        """Makes the user a member. Does nothing if they are one because they accepted before. Raises NotFound if
+        """Makes the user a member. Does nothing if the user has accepted before and is a member. Raises NotFound if
         there is no such request.
         """
         joining = self._is_joining(user_id, conversation_id)
@@ -47,7 +47,7 @@ class Requests:
         self.joined(user_id, conversation_id)
 
     def _is_joining(self, user_id: int, conversation_id: int) -> bool:
-        """Returns whether the user has become a member, which is not stored yet."""
+        """Returns whether the user has become a member in the log, which is not stored yet."""
         with redis_errors_as_overloaded():
             change = read_tail(self._shards.of(conversation_id), [conversation_id]).change_of(user_id, conversation_id)
         return change is not None and user_id in change.joined

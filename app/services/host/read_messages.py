@@ -89,7 +89,7 @@ class HostReader:
         return places[0]
 
     def _tail(self, conversation_id: int) -> Tail:
-        """Call this before reading Postgres: a record that is stored in between is then seen twice, never missed."""
+        """Call this before reading Postgres. A record that is stored in between is then seen twice, never missed."""
         with redis_errors_as_overloaded():
             return read_tail(self._shards.of(conversation_id), [conversation_id])
 

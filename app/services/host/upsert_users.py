@@ -104,7 +104,7 @@ class UserUpserts:
     def _create(
         self, conn: Connection, wanted: list[CheckedUser], after: _AfterCommit, *, attempt: int = 0
     ) -> dict[str, StoredHostUser]:
-        """Returns the created users. One is missing if its name is taken, or if another server has created it."""
+        """Returns the created users. A user is missing if the name is taken, or if another server was first."""
         new = [_new_user(user, attempt) for user in wanted]
         made = host_users.insert_host_users(conn, new, last_seen_visible=self._presence_visible)
         after.created |= made.keys()

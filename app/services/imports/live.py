@@ -36,7 +36,7 @@ Run = tuple[int, int]
 
 
 class LogBusyError(Exception):
-    """The log has enough to do: try again a moment later."""
+    """The log is busy: try again a moment later."""
 
 
 class LiveMessages:

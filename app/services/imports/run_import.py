@@ -2,9 +2,8 @@
 
 Invariants
 * If a line is wrong, nothing is written.
-* Every step is one transaction together with the progress that it means. A killed worker's import goes on where its
-  last step ended. Steps that write to the log may be repeated: ids are sent once per conversation, and marks only move
-  on.
+* Every step and its progress are one transaction. If a worker is killed, its import goes on where the last step ended.
+  Steps that write to the log may be repeated: an id is sent once per conversation, and marks only move forward.
 * One worker at a time works on an import: it holds the lock on its row.
 """
 
@@ -70,13 +69,15 @@ class ImportRunner:
         return False
 
     def step(self, import_id: str) -> bool:
-        """Carries out one step. Returns whether nothing is left to do here. Raises as ``run``, and LogBusyError."""
+        """Carries out one step. Returns whether nothing is left to do here. Raises the errors of ``run``, and
+        LogBusyError.
+        """
         with writing(self._engine) as conn:
             found = store.hold(conn, import_id)
             if found is None or found.state in (*ENDED, "receiving"):
                 return True
             progress = found.progress
-            self._mark_recent(conn, progress)  # the worker of the last step may have died before it did
+            self._mark_recent(conn, progress)  # the worker of the last step may have died before it did this
             progress.recent = []
             if found.state == "running":
                 state = self._write(conn, found)

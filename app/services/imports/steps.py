@@ -79,8 +79,8 @@ def write_users(conn: Connection, found: StoredImport, visible: str) -> bool:
 
 
 def _write_user(conn: Connection, user: NewUser, progress: Progress, visible: str) -> None:
-    """Somebody may have taken the user name since it was checked: then the user gets another one. Or the host may have
-    created the user: then the messages are that user's.
+    """If somebody has taken the user name since it was checked, the user gets another one. If the host has created the
+    user since then, the messages belong to that user.
     """
     for name in _usernames(user):
         named = user
@@ -117,7 +117,7 @@ def write_messages(conn: Connection, found: StoredImport) -> tuple[list[Moved], 
         progress.conversation, progress.seq = last.conversation_id, last.seq
         progress.ms, progress.line = last.ms, last.line
     if count == MESSAGES_AT_ONCE:
-        del complete[progress.conversation]  # it may have more
+        del complete[progress.conversation]  # this conversation may have more
     progress.done += count
     _write_conversations(conn, found, complete)
     return moved, count == MESSAGES_AT_ONCE
@@ -171,7 +171,7 @@ def _with_real_users(
 
 
 def index_later(conn: Connection, progress: Progress) -> None:
-    """Has the indexer of the search find the messages in new conversations."""
+    """Queues the messages in new conversations for the indexer of the search."""
     if progress.last_ms:
         first, last = version_of(progress.first_ms), version_of(progress.last_ms + 1) - 1
         search_index.backfill(conn, first, last)

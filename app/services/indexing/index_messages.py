@@ -1,6 +1,6 @@
 """Fills the search index: first with new and changed messages, then with names of users, then with earlier messages.
 
-Nothing of this is in the transaction that stores a message, so the index may be seconds behind. Until a message is
+The transaction that stores a message does nothing of this, so the index may be seconds behind. Until a message is
 indexed, a search reads its text (services/reading/search_messages.py).
 """
 
@@ -49,7 +49,7 @@ class Indexer:
         self._stopping = stopping
         self._batch = batch
         self._rest = rest
-        self._is_crowded = False  # whether others wanted the processor during a full batch
+        self._is_crowded = False  # whether other processes wanted the processor during a full batch
 
     def run(self, seconds: float) -> bool:
         """Works until everything is indexed or the time is over. Returns whether everything is indexed.

@@ -55,7 +55,7 @@ def announce(engine: Engine, changes: WorkerChanges, media_id: str) -> None:
 
 
 def _is_in_log(shards: Shards, row: StoredMedia) -> bool:
-    """Returns True if the log already has the announcement. The drain is late then; a second record would not help."""
+    """Returns True if the log has the announcement already. The drain is late; a second record would not help."""
     conversation_id = row.conversation_id or 0
     tail = read_tail(shards.of(conversation_id), [conversation_id])
     return any(record.kind == Kind.MEDIA and record.id == row.id for record in tail.records)

@@ -52,7 +52,7 @@ FIRST_PAUSE, MAX_PAUSE = 2.0, 60.0
 # A countdown occupies a worker's memory. Retries that are later than this are left to the sweep.
 COUNTDOWN_SECONDS = 60.0
 # Seconds of pause per second spent on reading staged bytes, because chat shares Postgres and the worker. The maximum
-# keeps a slow Postgres from stretching the pauses too: a lease must outlast 400 pieces.
+# bounds the pauses if Postgres is slow, because a lease must outlast 400 pieces.
 READ_PAUSE, MAX_READ_PAUSE = 3.0, 0.05
 
 
@@ -175,8 +175,7 @@ class MediaWork:
 
     def _save_findings(self, row: StoredMedia, inspected: Inspected) -> StoredMedia:
         """Saves kind, size and BlurHash, which receivers see while the file is being stored. Returns the current row.
-
-        The place of the asset depends on its kind, so the row has the right one before anything is stored.
+        The place of the asset depends on its kind, so the row must have the right kind before anything is stored.
         """
         with writing(self._engine) as conn:
             name = converted_name(row.filename, inspected.content_type)

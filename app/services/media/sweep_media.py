@@ -44,6 +44,6 @@ def _handle(engine: Engine, item: Due) -> None:
 
 
 def _is_unused(engine: Engine, item: Due) -> bool:
-    """Returns True if no message named the medium within its day."""
+    """Returns True if no message named the medium within a day."""
     with reading(engine) as conn:
         return item.state in ("ready", "failed") and media_sweep.is_expired(conn, item.id)

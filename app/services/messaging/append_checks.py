@@ -1,4 +1,4 @@
-"""Asks the host's policy whether the writer of a stream may go on. Each answer holds for some seconds."""
+"""Checks by the host's policy whether the writer of a stream may go on. Each answer holds for some seconds."""
 
 from __future__ import annotations
 

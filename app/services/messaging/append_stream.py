@@ -72,7 +72,7 @@ class StreamAppender:
         self._conversations.when_hydrated(conversation_id, act)
 
     def explain(self, user_id: int, id_: str, outcome: Outcome) -> None:
-        """Redis does not know the stream: if the user's message of this id exists, it has ended."""
+        """Called if Redis does not have the stream. If the user's message of this id exists, the stream has ended."""
         self._run_blocking(lambda: outcome(None, self._explanation(user_id, id_)))
 
     def _explanation(self, user_id: int, id_: str) -> ParleyError:

@@ -3,8 +3,9 @@
 ``BeforeSend`` makes one call and blocks until it has the answer. ``HookQueue`` makes the calls for a gateway:
 
 * Messages that wait at the same time share a call. Up to ``CALLS_AT_ONCE`` calls are under way at once.
-* Messages of one conversation stay in order: while some of them are decided about or prepared, later ones wait.
-* Without a hook, neither of them exists, and sends take no extra step.
+* Messages of one conversation stay in order: while the hook decides about some of them, or they are prepared, later
+  ones wait.
+* Without a hook, neither object exists, and sends take no extra step.
 """
 
 from __future__ import annotations
@@ -175,8 +176,8 @@ class HookQueue:
         return batch
 
     def _go_on(self, lane: Hashable, rest: deque[tuple[Judged, Verdict]]) -> None:
-        """Hands over the next verdict. Once that message is on its way, hands over the one after it, and so on. At the
-        end, the lane is free again.
+        """Hands over the next verdict, and the following one as soon as that message is on its way. At the end, the
+        lane is free again.
         """
         if rest:
             judged, verdict = rest.popleft()

@@ -105,7 +105,7 @@ class MessageEditor:
 
     def edit_for_host(self, user_id: int, found: FoundMessage, command: EditMessage) -> Prepared:
         """Edits any message but those about changes of a group, for the host's server: at any time, and without a rate.
-        ``user_id``: in whose name.
+        ``user_id`` is the user in whose name this is done.
         """
         check_edit(command, self._max_text)
         _refuse_group_messages(found.view)
@@ -148,7 +148,7 @@ class MessageEditor:
         if found.only is None and self._is_shadowed(user_id):
             if author != user_id:
                 raise Forbidden("Your role does not allow this.")
-            return _prepared(Kind.HIDDEN, user_id, found)  # others go on seeing it
+            return _prepared(Kind.HIDDEN, user_id, found)  # others still see it
         return _prepared(Kind.DELETED, user_id, found, [author])
 
     def _even_hidden(self, user_id: int, command: DeleteMessage) -> FoundMessage:
@@ -171,7 +171,7 @@ class MessageEditor:
         return self._changed(Kind.REACTED, user_id, found, [changes], body)
 
     def switch(self, record: int, user_id: int, command: SwitchMessage) -> Prepared:
-        """Turns something of a message on or off. ``record`` is the kind of record that says so."""
+        """Turns a switch of a message on or off. ``record`` is the kind of its record."""
         self._acquire_edit(user_id)
         found = self._messages.look_up_present(user_id, command.id, command.conversation_id)
         _check_changeable(found.view)
@@ -244,7 +244,7 @@ def _last_edit(view: View) -> int:
 def _edited_since(
     user_id: int, found: FoundMessage, text: str, metadata: dict[str, Any] | UnsetType | None
 ) -> Prepared:
-    """Returns an edit that changes nothing if this edit was made before: it is only repeated. Raises Conflict if the
+    """Returns an edit that changes nothing if this edit was made before and is only repeated. Raises Conflict if the
     message has another text or other metadata.
     """
     same_metadata = metadata is UNSET or (metadata or {}) == found.view.get("metadata", {})

@@ -37,7 +37,9 @@ class DeliveryBatcher:
                 users[user_id] = seq
 
     def add_all(self, conversation_id: int, seq: int, user_ids: Sequence[int], *, sender_id: int) -> None:
-        """The message was written to all of these users; its sender's own sessions do not count. Never blocks."""
+        """Notes that the message was written to all of these users. The sender's own sessions do not count. Never
+        blocks.
+        """
         users = self._marks.get(conversation_id, {})
         moved = {user_id: seq for user_id in user_ids if seq > users.get(user_id, 0) and user_id != sender_id}
         if moved:

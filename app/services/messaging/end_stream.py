@@ -44,7 +44,7 @@ AddMentions = Callable[[int, int, MessageBody], None]
 
 
 class Current(NamedTuple):
-    """``epoch``: the one in which the message was read; 0 if Redis had none. ``only``: the only user who sees the
+    """``epoch``: the epoch in which the message was read; 0 if Redis had none. ``only``: the only user who sees the
     message, or None.
     """
 
@@ -85,11 +85,9 @@ class StreamEnder:
         self._add_mentions = add_mentions
 
     def end(self, user_id: int, command: EndStream) -> Prepared:
-        """For the writer, or (``user_id`` HOST) the host's server. Ending an ended stream again is not an error, unless
-        with another text.
-
-        Raises NotFound, Forbidden for other members, Stopped if the stream has ended and has not this text. Raises
-        Rejected if the hook before sending refuses the text; then the message is deleted.
+        """For the writer or, with ``user_id`` HOST, the host's server. Ending an ended stream again with the same text
+        is not an error. Raises NotFound, Forbidden for other members, Stopped if the stream has ended with another
+        text. Raises Rejected if the hook before sending refuses the text; then the message is deleted.
         """
         id_ = command.id.lower()
         what, seq, _, conversation_id = self._close(_closing(user_id, id_, by_others=False))
@@ -110,11 +108,11 @@ class StreamEnder:
         others_end = False
         if "streaming" in view:
             what, *_ = self._close(_closing(HOST, view["id"], by_others=True))
-            others_end = what == Decided.UNCHANGED  # its writer does, perhaps with another text
+            others_end = what == Decided.UNCHANGED  # its writer ends it, perhaps with another text
         return self._prepare((view["conversationId"], view["seq"]), None, others_end=others_end, is_writer=False)
 
     def _prepare(self, place: Place, text: str | None, *, others_end: bool = False, is_writer: bool = True) -> Prepared:
-        """``others_end``: somebody else has closed the stream and ends it."""
+        """``others_end``: somebody else has closed the stream and is ending it."""
         current = read_current(place, engine=self._engine, shards=self._shards)
         if current is None or "deletedAt" in current.view:
             raise NotFound
@@ -140,8 +138,8 @@ def _closing(user_id: int, id_: str, *, by_others: bool) -> Operation:
 
 
 def place_for_writer(user_id: int, id_: str, *, engine: Engine, messages: MessageFinder) -> Place:
-    """Returns the place of a message, for its writer or (``user_id`` HOST) the host's server. May block. Raises
-    NotFound, and Forbidden for other members.
+    """Returns the place of a message, for its writer or, with ``user_id`` HOST, for the host's server. May block.
+    Raises NotFound, and Forbidden for other members.
     """
     if user_id == HOST:
         return place_of(id_, engine=engine)

@@ -20,7 +20,7 @@ from app.services.messaging.before_send import BeforeSend
 
 
 class JudgedEnd(NamedTuple):
-    """``text`` None: the text stays. ``refused``: the message must not stay; its text says nothing then."""
+    """If ``text`` is None, the text stays. If ``refused``, the message must be deleted, and ``text`` has no meaning."""
 
     text: str | None
     metadata: dict[str, Any] | UnsetType | None = UNSET
@@ -35,8 +35,8 @@ class StreamJudge:
         self._shards = shards
 
     def judge(self, view: View, text: str | None) -> JudgedEnd:
-        """Returns the hook's decision about a message that ends with this text, or (None) with the one it has. May
-        block. Raises Rejected if the hook does not answer and BEFORE_SEND_FAILURE says that this refuses: the stream
+        """Returns the hook's decision about a message that ends with this text or, if it is None, with its present
+        text. May block. Raises Rejected if the hook does not answer and BEFORE_SEND_FAILURE is ``reject``: the stream
         can end later. Raises Overloaded.
         """
         if self._hook is None or self._is_from_host(view):

@@ -11,7 +11,7 @@ from app.message_log.append import Decided, Decision
 RETRY_SECONDS = 1.0
 # If more marks wait, the oldest are forgotten: the member's next delivery moves past them.
 MAX_KEPT = 100_000
-AT_ONCE = 2_000  # a small part of the queue to the log, so that messages find room
+AT_ONCE = 2_000  # a small part of the queue to the log, so that messages still fit into it
 
 Retry = Callable[[int, int, int], None]
 CallLater = Callable[[float, Callable[[], None]], object]

@@ -58,8 +58,8 @@ class ReferenceFinder:
         self._messages = messages
 
     def find(self, user_id: int, conversation_id: int, command: SendMessage, *, by_host: bool = False) -> References:
-        """Resolves the references of a message. May block. ``by_host``: the host's server sends it, and may attach what
-        anybody has uploaded to the conversation.
+        """Resolves the references of a message. May block. ``by_host``: the host's server sends it, and may attach any
+        upload to the conversation, by any user.
 
         Raises NotFound, Forbidden, Conflict, Invalid or Overloaded if the forwarded message or an attachment is not
         available.

@@ -91,9 +91,8 @@ class MarkMover:
         receipts.on_refused(self._retries.add)
 
     def move(self, kind: Kind, user_id: int, conversation_id: int, seq: int, outcome: Outcome) -> None:
-        """Never blocks, never raises. Calls ``outcome`` once the mark is stored, also if it was further on already.
-
-        A seq beyond the last message means "everything". The answer's ``seq`` is the position of the mark. Large
+        """Never blocks, never raises. Calls ``outcome`` once the mark is stored, even if it was further on already. A
+        seq beyond the last message means "everything". The answer's ``seq`` is the position of the mark. Large
         conversations batch their marks: there, the answer's ``seq`` is the requested one (or the last message), and the
         mark may be further on.
         """
@@ -148,10 +147,9 @@ class MarkMover:
             self.mark_delivered(user_id, conversation_id, seq)
 
     def mark_delivered(self, user_id: int, conversation_id: int, seq: int) -> None:
-        """Moves a delivered mark that nobody waits for. Never blocks.
-
-        The client keeps nothing that would repeat the mark, so it is tried again until it is in the log. Of a user with
-        a shadow suspension, nobody sees it, so it does not move.
+        """Moves a delivered mark that nobody waits for. Never blocks. No client would repeat the mark, so it is tried
+        again until it is in the log. The mark of a user with a shadow suspension does not move, because nobody may see
+        it.
         """
         if self._is_shadowed(user_id):
             return

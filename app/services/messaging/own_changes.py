@@ -20,7 +20,7 @@ def change_settings(user_id: int, conversation_id: int, settings: SettingsBody) 
 
 
 def set_draft(user_id: int, command: SetDraft) -> Prepared:
-    """Returns the change of the user's draft. Of several, the last one in the log wins."""
+    """Returns the change of the user's draft. If there are several, the last one in the log wins."""
     body = DraftBody(message=command.message, reply_to=command.reply_to)
     return _own(Kind.DRAFTED, user_id, command.conversation_id, encode_body(body))
 

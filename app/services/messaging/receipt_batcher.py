@@ -82,7 +82,7 @@ class ReceiptBatcher:
                 marks[user_id] = seq
 
     def _send_after(self, seconds: float) -> None:
-        """Sends the marks this long after the last batch, or earlier if a timer is set for an earlier time."""
+        """Sends the marks this long after the last batch, or sooner if a timer is set for an earlier time."""
         now = time.monotonic()
         due = max(now + 0.05, self._sent + seconds)
         if self._timer is not None:

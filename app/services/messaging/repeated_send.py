@@ -1,6 +1,5 @@
-"""Finds the first send of a message that is refused: a repetition is acked, whatever changed since.
-
-A file that it names may be deleted by now, for example, and the host's policy or hook may have changed its mind.
+"""Finds the first send of a message that is refused: a repetition is acked, no matter what has changed since. For
+example, a file that it names may be deleted by now, or the host's policy or hook may decide differently.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ class RepeatedSends:
         self._shards = shards
 
     def find(self, repeated: Repeated) -> FirstSend | None:
-        """Returns the user's message of this id, or None. A store that does not answer is left out."""
+        """Returns the user's message of this id, or None. Ignores a store that does not answer."""
         user_id, id_ = repeated.user_id, repeated.id
         try:
             place = repeated.conversation_id or self._direct(user_id, repeated.command.receiver_id or 0)

@@ -15,7 +15,7 @@ from app.store.messages import ExistingMessage, find_existing
 
 Ack = dict[str, Any]
 Outcome = Callable[[Ack | None, ParleyError | None], None]
-# Asks the host's policy whether the user may write in the conversation. May block. Raises Forbidden, NotFound,
+# Checks by the host's policy whether the user may write in the conversation. May block. Raises Forbidden, NotFound,
 # Overloaded.
 CheckWrite = Callable[[int, int], None]
 # Returns the direct conversation with a user. May block. Raises NotFound, Forbidden, RateLimited, Overloaded.

@@ -168,7 +168,7 @@ class _Sending:
         by_host: bool = False,
         silent: bool = False,
     ) -> None:
-        self.asked = self.by_host = by_host  # the hook is not asked about messages of the host
+        self.asked = self.by_host = by_host  # the hook is not called for messages of the host
         self.silent = silent
         self.sender = sender
         self.user_id, self.session_id = user_id, session_id

@@ -16,8 +16,8 @@ MAX_KNOWN = 100_000
 
 
 def conversation_of_stream(shards: Shards, message_id: str) -> int | None:
-    """Returns the conversation of an open stream, or None. May block. Raises Overloaded if it was not found, and a
-    shard does not answer.
+    """Returns the conversation of an open stream, or None. May block. Raises Overloaded if it was not found and a shard
+    did not answer.
     """
     away: Overloaded | None = None
     for shard in shards:
@@ -83,7 +83,7 @@ class StreamQueue:
             queue.submit(operation, outcome)
 
     def _queue_of(self, id_: str) -> RunQueue:
-        """Returns the queue of the stream's shard. That of an unknown stream does not matter: no shard has it."""
+        """Returns the queue of the stream's shard; any queue for an unknown stream, because no shard has it."""
         queue = self._known.get(id_)
         if queue is not None:
             return queue

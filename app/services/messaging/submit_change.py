@@ -54,8 +54,8 @@ class ChangeSubmitter:
 
 
 def _changes_a_group(operation: Operation) -> bool:
-    """Returns whether others would see the change. Users with a shadow suspension may create groups, in which they are
-    alone, and leave groups. Whomever they add gets a request (store/admissions.py), so nobody is added here.
+    """Returns whether others would see the change. Users with a shadow suspension may leave groups, and create groups
+    in which they are the only member. Users whom they add get a request (store/admissions.py), so nobody is added here.
     """
     if operation.kind != Kind.GROUP_CHANGED or not isinstance(operation.what, list):
         return False

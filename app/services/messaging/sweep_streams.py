@@ -1,7 +1,8 @@
 """Stores the text of open streams from time to time, and ends those whose writer is gone.
 
-A stream is over if nothing was added for ``IDLE_SECONDS``, or if Redis lost it: then it ends with the text that
-Postgres has. If the hook before sending refuses that text, the message is deleted. Safe to run at any time, and twice.
+A stream is over if nothing was added for ``IDLE_SECONDS``. It is also over if Redis lost it; it then ends with the text
+that Postgres has. If the hook before sending refuses that text, the message is deleted. Safe to run at any time, and
+twice.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ class StreamSweeper:
         try:
             judged = self._judge.judge(current.view, None)
         except Rejected:
-            return  # the hook does not answer; the next sweep asks again
+            return  # the hook does not answer; the next sweep calls it again
         if judged.refused is None:
             operation = ending(current, judged, engine=self._engine, add_mentions=_mention_nobody)
         else:

@@ -154,7 +154,7 @@ class UserRate:
         return max(0, -local.left) if wanted else -local.left
 
     def _take_last(self, user_id: int, local: LocalTokens) -> bool:
-        """Takes one of the last local tokens, or credit. Requests more tokens unless a request is pending."""
+        """Takes one of the last local tokens, or uses credit. Requests more tokens unless a request is pending."""
         refused = local.refused_until > self._clock()
         if not refused and not local.requested:
             self._request(user_id, local)

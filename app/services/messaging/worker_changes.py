@@ -21,9 +21,8 @@ Change = Callable[[list[Operation]], list[Decision]]
 
 
 class WorkerChanges:
-    """``change_in`` returns what calls change.lua, or append.lua, of a shard.
-
-    Operations are rare here, so each compares first (app/message_log/history.py).
+    """``change_in`` returns a caller of change.lua, or append.lua, of a shard. Operations are rare here, so each one
+    first compares histories (app/message_log/history.py).
     """
 
     def __init__(self, shards: Shards, engine: Engine, change_in: Callable[[Shard], Change]) -> None:

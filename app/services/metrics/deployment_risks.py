@@ -1,4 +1,4 @@
-"""Finds what risks data or locks users out: settings of the deployment and of its Redis, and a wrong clock. They are
+"""Finds risks for data and for sign-ins: settings of the deployment and of its Redis, and a wrong clock. They become
 warnings at start and in ``/readyz?verbose``.
 """
 

@@ -1,4 +1,4 @@
-"""Asks the host's policy before users write, open conversations, add to groups or join them.
+"""Calls the host's policy before users write, open conversations, add people to groups or join them.
 
 Fails closed: an act is refused if the policy raises or returns neither a bool nor a text, or if Postgres, which has the
 facts, does not answer. The user may try again.
@@ -25,8 +25,8 @@ MAX_REASON = 500  # characters
 class PolicyChecks:
     """``policy`` is None if none is installed; then every method returns at once.
 
-    All methods may block. They raise Forbidden with the policy's reason, NotFound for a conversation that the user must
-    not know of, and Overloaded if the policy fails or Postgres does not answer.
+    All methods may block. They raise Forbidden with the policy's reason, NotFound for a conversation whose existence
+    the user must not learn, and Overloaded if the policy fails or Postgres does not answer.
     """
 
     def __init__(self, policy: Policy | None, engine: Engine) -> None:
@@ -77,7 +77,7 @@ class PolicyChecks:
 
 
 def _in_place(conn: Connection, user_id: int, conversation_id: int) -> tuple[Person, Place, bool]:
-    """Returns the user, the place, and whether the user is a member and so may know that it exists."""
+    """Returns the user, the place, and whether the user is a member, who may learn that it exists."""
     facts = find_place(conn, conversation_id)
     if facts is None:
         raise NotFound

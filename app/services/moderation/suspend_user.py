@@ -1,4 +1,4 @@
-"""Suspends users. Nobody can sign in to the account, its tokens are refused and its sessions end. Or, with a shadow
+"""Suspends users. Nobody can sign in to a suspended account, its tokens are refused and its sessions end. With a shadow
 suspension, the user notices nothing, and nobody else sees what they do.
 """
 

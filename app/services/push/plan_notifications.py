@@ -1,4 +1,5 @@
-"""Decides which devices to notify: claims pending rows, queues their notifications, and sets when to look again.
+"""Decides which devices to notify: claims pending rows, queues their notifications, and sets the time of the next
+check.
 
 The rules are in app/core/push_rules.py.
 """

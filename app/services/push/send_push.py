@@ -37,7 +37,7 @@ from app.translations import texts_in
 
 log = logging.getLogger(__name__)
 
-POLL_SECONDS = 0.5  # how often a lane looks for notifications that became due
+POLL_SECONDS = 0.5  # how often a lane checks for notifications that became due
 # Results that arrive this close together share a transaction, and the free places are claimed together: each claim
 # counts the unread messages once.
 GATHER_SECONDS = 0.01

@@ -16,7 +16,7 @@ from app.store.changed_people import ChangedUser
 from app.store.engine import reading
 from app.store.visibility import NOTHING, visible_to
 
-# One resume brings at most this many. They come at once, and on long-poll in one answer.
+# One resume brings at most this many people. They come at once, and on long-poll in one answer.
 MAX_EVENTS = 200
 
 

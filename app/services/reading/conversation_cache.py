@@ -31,7 +31,7 @@ MAX_WARM = 100_000
 
 class ConversationCache:
     """Not thread-safe. ``run_blocking`` runs a function that may block in a greenlet of its own; ``present_epoch``
-    returns the epoch that a conversation's shard is in, and begins one if it has none.
+    returns the epoch that a conversation's shard is in, and begins an epoch if the shard has none.
     """
 
     def __init__(

@@ -39,7 +39,8 @@ class ConversationMedia:
         self._wait_until_stored = wait_until_stored
 
     def page(self, user_id: int, conversation_id: int, kind: str, before: str, limit: int) -> View:
-        """Returns ``{messages, hasMore, cursor?}``, newest first. ``before``: the cursor of the page before, or empty.
+        """Returns ``{messages, hasMore, cursor?}``, newest first. ``before``: the cursor of the previous page, or
+        empty.
 
         ``kind`` is ``link``, or kinds of media that are separated by commas. Links are found by a search. Raises
         Invalid for other kinds, and for a cursor of another list.

@@ -35,8 +35,8 @@ def count_unread(
     """Returns conversation -> count for each user, without conversations that have nothing unread. May block. Raises
     Overloaded.
 
-    Accepted messages and read marks count even if Postgres does not have them yet. With ``some``, those of shards that
-    do not answer are left out, unless none answers.
+    Accepted messages and read marks count even if Postgres does not have them yet. With ``some``, shards that do not
+    answer are left out, unless none answers.
     """
     members = memberships_now(user_ids, engine=engine, shards=shards, some=some)
     tail = by_conversation(members.tails.records)

@@ -17,7 +17,7 @@ def received(
     view: View, members: Sequence[JoinedMember], user_id: int, *, in_group: bool, stored: bool
 ) -> dict[str, Any]:
     """Returns ``status``. For the user's own message in a group, also returns ``receipts``: how many of the others have
-    received it, and have read it.
+    received and read it.
 
     ``members`` holds all members of the conversation, or none of them if there are too many to look at.
     """

@@ -16,7 +16,7 @@ class DirectCache:
     """Remembers the users of direct conversations, and which of the two may write without opening it first.
 
     The pair of a conversation never changes. A user from whom it is held back (store/direct_pairs.py) has no entry: the
-    conversation is admitted when they open it. Nothing is held back later, so no entry becomes stale.
+    conversation is admitted when they open it. A conversation is never held back later, so no entry becomes stale.
     """
 
     def __init__(self, bound: int = MAX_CACHED) -> None:

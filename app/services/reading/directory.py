@@ -1,7 +1,6 @@
-"""The directory: which users somebody finds, and whose ids exist for them.
-
-Unless the directory is open, a user who was not met is like one who does not exist, for every operation that takes a
-user id. So nobody can enumerate the users by trying ids.
+"""The directory: which users somebody can find, and whose ids exist for them. Unless the directory is open, every
+operation that takes a user id treats a user whom the caller has not met like one who does not exist. So nobody can
+enumerate the users by trying ids.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ class Directory:
         return sorted(found.values(), key=lambda user: user.username)[:limit]
 
     def visible(self, viewer_id: int, user_ids: Sequence[int]) -> set[int]:
-        """Returns those of the ids that exist for the viewer, if such a user exists at all."""
+        """Returns the ids that exist for the viewer, provided that such a user exists at all."""
         if self.mode == "open":
             return set(user_ids)
         with reading(self._engine) as conn:

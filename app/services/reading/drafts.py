@@ -1,4 +1,4 @@
-"""Drafts in their present state: what Postgres has, and over it the records that are accepted but not stored yet."""
+"""Drafts in their present state: as Postgres has them, with accepted records applied that are not stored yet."""
 
 from __future__ import annotations
 

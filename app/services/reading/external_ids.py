@@ -13,7 +13,7 @@ from app.store.host_users import user_ids_of
 
 
 def find_user_ids(given: Sequence[int | str], *, engine: Engine) -> dict[str, int]:
-    """Returns external id -> user id of those users that exist. May block. Raises Overloaded."""
+    """Returns external id -> user id of the users that exist. May block. Raises Overloaded."""
     names = external_ids_in(given)
     if not names:
         return {}

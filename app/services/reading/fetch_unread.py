@@ -46,7 +46,7 @@ class Found(NamedTuple):
 
 
 class UnreadFetcher:
-    """Answers many requests with as many queries as one needs: clients return in storms."""
+    """Answers many requests with as many queries as a single one needs, because clients return in storms."""
 
     def __init__(self, *, engine: Engine, shards: Shards, directs: DirectCache, mark_delivered: MarkDelivered) -> None:
         self._engine = engine

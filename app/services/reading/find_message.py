@@ -21,7 +21,7 @@ from app.store.engine import reading
 
 
 class FoundMessage(NamedTuple):
-    """``epoch``: the one in which the message was read; 0 if Redis had none. ``only``: the only user who sees the
+    """``epoch``: the epoch in which the message was read; 0 if Redis had none. ``only``: the only user who sees the
     message, or None.
     """
 
@@ -39,7 +39,7 @@ class MessageFinder:
         self._directs = directs
 
     def find(self, user_id: int, message_id: str, conversation_id: int | None = None) -> View:
-        """As ``look_up``, for a caller that does not change the message."""
+        """Does the same as ``look_up``, for a caller that does not change the message."""
         return self.look_up(user_id, message_id, conversation_id).view
 
     def look_up(self, user_id: int, message_id: str, conversation_id: int | None = None) -> FoundMessage:
@@ -93,11 +93,11 @@ class MessageFinder:
         )
 
     def _members(self, user_id: int, conversation_id: int | None) -> Memberships:
-        """If no conversation is named, a shard that is away keeps nobody from messages of the others."""
+        """If no conversation is named, a shard that is away does not prevent finding messages of other shards."""
         return memberships_now([user_id], conversation_id, engine=self._engine, shards=self._shards, some=True)
 
     def find_present(self, user_id: int, message_id: str, conversation_id: int | None = None) -> View:
-        """As ``look_up_present``, for a caller that does not change the message."""
+        """Does the same as ``look_up_present``, for a caller that does not change the message."""
         return self.look_up_present(user_id, message_id, conversation_id).view
 
     def look_up_present(self, user_id: int, message_id: str, conversation_id: int | None = None) -> FoundMessage:

@@ -1,4 +1,4 @@
-"""Members with their marks: what Postgres has, and over it the records that are not stored yet."""
+"""Members with their marks: as Postgres has them, with the records applied that are not stored yet."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def marked(members: list[Member], tail: list[Record]) -> list[Member]:
 
 
 def read_seq_now(user_id: int, summary: ConversationSummary, tail: Iterable[Record]) -> int:
-    """Returns how far the user has read, also if only they see that."""
+    """Returns how far the user has read, even if nobody else sees it."""
     return max([summary.read_seq, *(r.seq for r in tail if r.kind in READS and r.user_id == user_id)])
 
 

@@ -26,7 +26,7 @@ class Memberships(NamedTuple):
     tails: Tails
 
     def certain(self, user_id: int) -> set[int]:
-        """Returns those of the user's conversations whose shards answered. In the others, the user may have left."""
+        """Returns the user's conversations whose shards answered. The user may have left the others."""
         mine = self.of[user_id]
         return {c for c in mine if not self.tails.lacks(c)} if self.tails.away else mine
 
@@ -45,14 +45,14 @@ def memberships_now(
     shard: Shard | None = None,
     some: bool = False,
 ) -> Memberships:
-    """Reads the memberships of these users: in ``only`` one conversation, in those of one ``shard``, or in all. Calls
-    no other shards than these need. May block.
+    """Reads the memberships of these users: only in one conversation (``only``), in those of one ``shard``, or in all.
+    Calls only the shards that are needed. May block.
 
     Raises Overloaded if a store does not answer. With ``some``, shards that do not answer are left out
     (``Tails.away``) unless none answers: then ``of`` has what Postgres has of their conversations.
 
-    A membership that began before the call is found even if it is stored between the reads: it is then in the first
-    tails, and Postgres is read again.
+    A membership that began before the call is found even if it is stored between the reads, because it is then in the
+    first tails, and Postgres is read again.
     """
     if only is not None:
         shard = shards.of(only)
@@ -80,7 +80,7 @@ def left_among(user_id: int, conversation_ids: Iterable[int], *, engine: Engine,
     """Returns the conversations in which the user is not a member now. Calls only their shards. May block. Raises
     Overloaded if a store does not answer.
 
-    A leaving before the call is always found: if it is stored between the two reads, it was in the tail.
+    If a user left before the call, that is always found: if it is stored between the two reads, it was in the tail.
     """
     asked = set(conversation_ids)
     with redis_errors_as_overloaded():

@@ -57,7 +57,7 @@ def _details(row: StoredMessage) -> View:
 
 
 def accepted_message(record: Record) -> View:
-    """Returns the data of ``receive_message`` for a record that is not in Postgres yet, without its quotation: that
+    """Returns the data of ``receive_message`` for a record that is not in Postgres yet, without its quotation, which
     depends on the viewer.
     """
     view = msgspec.json.decode(message_data(record), type=View)

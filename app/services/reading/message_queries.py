@@ -1,4 +1,4 @@
-"""Questions about messages: their receipts, their earlier texts, and the pins of a conversation."""
+"""Reads data about messages: their receipts, their earlier texts, and the pins of a conversation."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ class MessageQueries:
         show_open_streams(self._shards, views)
         fitting = count_fitting(views)
         while 1 < fitting < len(rows) and rows[fitting][0] == rows[fitting - 1][0]:
-            fitting -= 1  # two shards may use the same version, and the next page begins below that of the last message
+            fitting -= 1  # the next page begins below this version, which two shards may use
         answer: View = {"messages": views[:fitting], "hasMore": len(rows) > fitting}
         if answer["hasMore"]:
             answer["cursor"] = str(rows[fitting - 1][0])

@@ -1,7 +1,6 @@
-"""The text so far of messages that still grow.
-
-Postgres has a text that is some seconds old; Redis has all of it. A view is shown with the text that Redis has *after*
-the session of its reader began to hold events back, so that every append is in the text or follows it.
+"""The text so far of messages that still grow. Postgres has a text that is some seconds old; Redis has the newest one.
+A view gets the text that Redis has *after* the reader's session began to hold events back. So every append is in the
+text or follows it.
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ Place = tuple[int, int]
 
 
 def show_open_streams(shards: Shards, views: Iterable[View]) -> None:
-    """Sets ``message`` and ``length`` of those messages that are open streams; without any, Redis is not called."""
+    """Sets ``message`` and ``length`` of the messages that are open streams. If there are none, Redis is not called."""
     growing = [view for view in views if "streaming" in view]
     if not growing:
         return
     texts: dict[Place, str] = {}
     for shard, conversations in shards.parts({view["conversationId"] for view in growing}):
-        with suppress(Overloaded), redis_errors_as_overloaded():  # the text that Postgres has is true as well
+        with suppress(Overloaded), redis_errors_as_overloaded():  # Postgres' text is correct as well, only older
             texts |= _texts(shard, [place for place in map(_place, growing) if place[0] in conversations])
     for view in growing:
         text = texts.get(_place(view), "")
@@ -36,7 +35,7 @@ def show_open_streams(shards: Shards, views: Iterable[View]) -> None:
 
 
 def without_stream(view: View) -> View:
-    """Returns the message without its text, as one that does not grow."""
+    """Returns the message without its text, as a message that does not grow."""
     return {name: value for name, value in view.items() if name not in ("streaming", "length")} | {"message": ""}
 
 

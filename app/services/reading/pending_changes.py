@@ -1,8 +1,8 @@
-"""Messages in their present state: what Postgres has, and over it the records that are accepted but not stored yet.
+"""Messages in their present state: as Postgres has them, with accepted records applied that are not stored yet.
 
 Invariant: a change that all members see is applied only if the message's version in Postgres is older, so it does not
-matter whether the record is stored between the two reads. A private change does not move that version. It sets
-a state, and the records of one user come in order, so it is applied whenever it is found.
+matter whether the record is stored between the two reads. A private change does not move that version. It sets a state,
+and the records of one user come in order, so it is always applied.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Place = tuple[int, int]  # conversation, seq
 
 
 class Messages:
-    """Holds messages by place, as one user sees them. ``sees_all``: also those that only their senders see."""
+    """Holds messages by place, as one user sees them. ``sees_all``: also messages that only their senders see."""
 
     def __init__(self, user_id: int, *, sees_all: bool = False) -> None:
         self._user_id = user_id

@@ -26,7 +26,7 @@ _NO_TAIL = Tail(records=[], version=0, memberships=[], is_empty=True, epoch=0)
 
 
 class PlannedPage:
-    """Reads what has a version from that of the first key to that of the last key, in one part of the conversations."""
+    """Reads the rows with versions from the first key's to the last key's, in one part of the conversations."""
 
     def __init__(self, conn: Connection, user_id: int, keys: Sequence[Key], part: Part) -> None:
         self._conn = conn

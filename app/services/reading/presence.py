@@ -1,7 +1,7 @@
 """Reads presence: which users are online, and when the others were last seen. One rule decides about both.
 
-A user whose presence the viewer may not see looks offline and never seen. If one of two users has blocked the other,
-each of them looks so to the other.
+A user whose presence the viewer may not see looks offline and never seen. The same holds for two users of whom one has
+blocked the other.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Register = Callable[[list[int]], Mapping[int, tuple[bool, int | None]]]
 class PresenceReader:
     """May block. Its methods raise Overloaded if a store does not answer.
 
-    ``register`` has changes of users published to this gateway from now on, and returns their present states.
+    ``register`` subscribes this gateway to changes of users, and returns their present states.
     """
 
     def __init__(self, *, engine: Engine, redis: Redis, hub: Hub, directory: Directory, register: Register) -> None:
@@ -42,7 +42,7 @@ class PresenceReader:
         self._register = register
 
     def resolve(self, viewer_id: int, given: Sequence[int | str]) -> dict[int, str | None]:
-        """Returns the user ids, and the external ids of those that were asked for by one. Users whose external id is
+        """Returns the user ids, and the external ids of users that were requested by one. Users whose external id is
         unknown, or whom the directory does not show, are left out.
         """
         found = find_user_ids(given, engine=self._engine)
@@ -56,8 +56,8 @@ class PresenceReader:
         return asked
 
     def read(self, viewer_id: int, asked: Mapping[int, str | None]) -> list[View]:
-        """Returns ``{userId, status, lastSeen}`` for each of these users, with ``externalId`` for those who were asked
-        for by it. Unknown users are offline and never seen.
+        """Returns ``{userId, status, lastSeen}`` for each of these users, with ``externalId`` for users who were
+        requested by it. Unknown users are offline and never seen.
         """
         ids = list(asked)
         with reading(self._engine) as connection:
@@ -67,8 +67,8 @@ class PresenceReader:
     def watch(self, session: Session, asked: Mapping[int, str | None]) -> list[View]:
         """Returns the same for a session that watches these users. Stops watching those it may not see.
 
-        The session must watch them before the call. Then the hub reports whatever changes during the reads, so nothing
-        is missed: neither a user who comes online nor a block.
+        The session must watch them before the call. Then the hub reports everything that changes during the reads, so
+        nothing is missed: neither a user who comes online nor a block.
         """
         ids = list(asked)
         with reading(self._engine) as connection:

@@ -1,4 +1,4 @@
-"""Turns what a user missed into events, in the order of versions."""
+"""Turns the missed changes of a user into events, in the order of versions."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ Events = dict[int, list[Event]]
 
 
 class Missed(NamedTuple):
-    """One page. ``end`` is the last version that it may contain. It is the horizon unless there are more pages.
-    ``streams``: those that were open at the horizon.
+    """One page. ``end`` is the last version that it may contain: the horizon, unless there are more pages. ``streams``
+    were open at the horizon.
     """
 
     messages: Messages
@@ -42,9 +42,9 @@ class Missed(NamedTuple):
         return created if created > begin else self.horizon
 
     def grown(self, begin: int) -> list[Event]:
-        """Returns the open streams that do not come at a version of their own after ``begin``. Also those that ended
-        after the horizon: texts that were added before the end arrive before its event, and the client must have
-        everything in front of them.
+        """Returns the open streams that do not come at a version of their own after ``begin``. Includes streams that
+        ended after the horizon: texts that were added before the end arrive before the event of the end, and the client
+        must have all earlier text.
         """
         grown = [
             view

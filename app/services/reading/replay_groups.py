@@ -134,8 +134,8 @@ def stored_settings_view(row: StoredSettings) -> View:
 
 
 def group_now_over(view: View, *, shards: Shards) -> View:
-    """Returns a group's view with the newer members and name from Redis. Its last seq remains that of the messages that
-    were read with it: with a newer one, clients would take the next message for one that they already show.
+    """Returns a group's view with the newer members and name from Redis. Its last seq stays the one of the messages
+    that were read with it. With a newer seq, clients would take the next message for one that they already show.
     """
     with redis_errors_as_overloaded():
         now = group_now(shards.of(view["id"]), view["id"])

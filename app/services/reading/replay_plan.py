@@ -1,7 +1,6 @@
-"""What a long replay reads next: the versions of everything that the user missed, some thousands ahead.
-
-Without a plan, each page of a replay looks at all conversations that changed. With a plan, that happens once per
-``LOOKAHEAD`` events, and a page reads only the rows of its keys.
+"""Plans what a long replay reads next: the versions of some thousands of the events that the user missed. Without a
+plan, each page of a replay looks at all conversations that changed. With a plan, that happens once per ``LOOKAHEAD``
+events, and a page reads only the rows of its keys.
 
 Invariant: the plan has a key for every row with a version after ``reached`` and up to ``upto``. No row enters this
 range later. The range ends before the first record that was in the tail when the plan began, so everything in it was
@@ -26,7 +25,7 @@ from app.store.replay_keys import Key, What, keys_between
 
 # Keys in memory, at 24 bytes each.
 LOOKAHEAD = 12_000
-_KINDS = 8  # more than What has
+_KINDS = 8  # more than the enum What has
 
 
 class ReplayPlan:
@@ -55,8 +54,8 @@ class ReplayPlan:
         self._put(())
 
     def begin(self, epoch: int, reached: int, upto: int, changed: Sequence[int], part: Part) -> None:
-        """Begins to plan what has a version after ``reached`` and up to ``upto``. ``changed`` has all conversations
-        of the part that changed after ``reached``. Versions and the epoch are those of the part's shard.
+        """Begins to plan the versions after ``reached`` and up to ``upto``. ``changed`` has all conversations of the
+        part that changed after ``reached``. Versions and the epoch are those of the part's shard.
         """
         self._epoch, self.reached, self._upto, self._part = epoch, reached, upto, part
         self._loaded, self._span, self._changed = reached, upto - reached, array("q", changed)
@@ -81,7 +80,7 @@ class ReplayPlan:
         return [self._key(i) for i in range(self._next, bisect_right(self._versions, last))]
 
     def took(self, version: int) -> None:
-        """Everything up to this version has been read."""
+        """Notes that everything up to this version has been read."""
         self.reached = version
         self._next = bisect_right(self._versions, version)
 
@@ -114,16 +113,16 @@ class ReplayPlan:
 
 
 def _next_span(span: int, count: int) -> int:
-    """Returns the range of the next look, after one of ``span`` had so many keys. It aims at three quarters of
-    ``LOOKAHEAD``: if a range has more keys than fit, the others are read again.
+    """Returns the range of the next look, after a look over ``span`` found this many keys. It aims at three quarters of
+    ``LOOKAHEAD``, because keys that do not fit must be read again.
     """
     aim = max(8, LOOKAHEAD * 3 // 4)
     return max(1, min(8 * span, span * aim // max(count, 1)))
 
 
 def _with_last_admission(found: Iterable[Key]) -> list[Key]:
-    """Leaves out the admissions before the last one: after each, clients would load everything again. Leaves out
-    repeated keys: several rows of a conversation may have one version.
+    """Leaves out all admissions but the last, because clients load everything again after each. Leaves out repeated
+    keys, because several rows of a conversation may have one version.
     """
     keys = list(dict.fromkeys(found))
     admissions = [key for key in keys if key.what == What.ADMITTED]

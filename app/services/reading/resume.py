@@ -89,9 +89,9 @@ class Replay:
 
         At the end come the open streams that began before, with their text so far. These events have no version.
 
-        ``since`` is the version at which the whole replay began: later messages arrive, earlier ones are updated. Marks
-        come in their present state, so earlier marks of the same member are left out. Pages of one replay share a
-        ``plan``. Without one, each page looks at all conversations that changed.
+        ``since`` is the version at which the whole replay began: later messages come as new ones, earlier ones as
+        updates. Marks come in their present state, so earlier marks of the same member are left out. Pages of one
+        replay share a ``plan``. Without one, each page looks at all conversations that changed.
         """
         missed = self._planned(user_id, plan)
         if missed is None:
@@ -102,8 +102,8 @@ class Replay:
 
     def _show_streams(self, user_id: int, found: Messages, since: int) -> None:
         """Shows open streams with the text that they have now, which may be newer than the tail. A user who has left
-        must not see text that was written later, and nobody knows how long the text was at that time. So they get new
-        messages without their text, and no update of the messages that they have.
+        must not see text that was written later, and nobody knows how long the text was at that time. So such a user
+        gets new messages without their text, and no updates of other messages.
         """
         growing = {place: view for place, view in found.views.items() if "streaming" in view}
         if not growing:
@@ -117,15 +117,15 @@ class Replay:
                 found.views[place] = without_stream(view)
 
     def news_since(self, user_id: int, version: int) -> list[Event]:
-        """Returns events about people and requests that changed since then. They have no place among the others, and
-        belong to no shard: a session reads them once, whatever the number of shards. Only the time of ``version``
-        counts. May block. Raises Overloaded.
+        """Returns events about people and requests that changed since then. They have no place among the other events
+        and belong to no shard, so a session reads them once, no matter how many shards there are. Only the time of
+        ``version`` counts. May block. Raises Overloaded.
         """
         requests = self._requests.events_since(user_id, version)
         return [*people_events(user_id, version, engine=self._engine), *requests]
 
     def _planned(self, user_id: int, plan: ReplayPlan | None) -> Missed | None:
-        """Returns the next page of the plan that has anything, or None at its end."""
+        """Returns the next page of the plan that has events, or None at its end."""
         if plan is None or plan.is_over(self._epoch.number):
             return None
         with reading(self._engine) as connection:
@@ -199,7 +199,7 @@ class Replay:
     def _events(
         self, conn: Connection, user_id: int, version: int, changed: list[int], records: list[Record], ended: Ended
     ) -> Events:
-        """Returns the events of single records. Those that are in the tail and in the store come once."""
+        """Returns the events of single records. A record that is in the tail and in the store comes once."""
         epoch = self._epoch.number
         events = {record.version: [event_of(epoch, record)] for record in _latest(_own_events(conn, user_id, records))}
         for change in message_life.own_changes_since(conn, user_id, version, changed, part=self._part):

@@ -23,8 +23,8 @@ from app.store import search as store
 from app.store.replica import Open, StoreReads
 from app.store.search import BEFORE_ALL, Position
 
-# If a user has at most this many conversations, the index reads only the entries of those. With more conversations, it
-# is cheaper to look at all messages with the words.
+# If a user has at most this many conversations, the index reads only their entries. With more conversations, it is
+# cheaper to read all messages with the words.
 FEW_CONVERSATIONS = 8
 # No page takes longer, except for one look-up in the index (docs/decisions/search.md).
 BUDGET_SECONDS = 0.06

@@ -1,8 +1,8 @@
 """Walks the search index from new to old and collects the messages that a query finds.
 
 Invariants
-* Messages that the indexer has not seen come first; their texts are read. Then come the buckets, the newest first. A
-  message that was changed since it was indexed is at its place in its bucket, with the text that it has now.
+* Messages that are not indexed yet come first; their texts are read. Then come the buckets, the newest first. A message
+  that was changed since it was indexed is at its place in its bucket, with the text that it has now.
 * Each result has a position. A later page begins there, so no message is returned twice and none is left out.
 * Between two look-ups, which are short, the walk stops if its time is over. It always makes the first look-up and
   reads the messages that are not indexed, so a search among few messages is complete even on a busy machine.
@@ -117,7 +117,7 @@ class SearchWalk:
             if full is None:
                 buckets, read = buckets[count:], take
                 before = Position(group[-1], 0, 0, 0)
-            else:  # there may be more in this bucket, and they come before those of the next one
+            else:  # there may be more matches in this bucket, and they come before those of the next one
                 found = [one for one in found if one.position.bucket >= full]
                 buckets, read = buckets[buckets.index(full) :], min(read * 2, MAX_TAKE)
                 before = found[-1].position
@@ -131,7 +131,9 @@ class SearchWalk:
                 yield bucket.bucket
 
     def _hit(self, one: Candidate, files: FilesOf) -> Hit | None:
-        """Returns the message if it is found. The index has found one that did not change since by its terms."""
+        """Returns the message if it matches. If it did not change since it was indexed, the index has compared its
+        terms already.
+        """
         message, has_terms = one.message, one.message.place not in self._seen
         if not one.visible or not self._which.is_in_time(message.sent_ms):
             return None

@@ -1,4 +1,4 @@
-"""A member's own settings of conversations: what Postgres has, and over it the records that are not stored yet."""
+"""A member's own settings of conversations: as Postgres has them, with the records applied that are not stored yet."""
 
 from __future__ import annotations
 

@@ -15,7 +15,9 @@ from app.store.users import StoredUser
 
 
 def view_of(user: StoredUser, *, presence: bool = True) -> UserView:
-    """Returns the user for others. ``presence``: the viewer may see when the user was online, and their status."""
+    """Returns the user for others. ``presence``: the viewer may see when the user was last online, and the user's
+    status.
+    """
     return UserView(
         id=user.id,
         username=user.username,

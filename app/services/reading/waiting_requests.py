@@ -1,6 +1,6 @@
 """Requests that wait for a user's answer: as a list, as live events, and as the events of sessions that resume.
 
-An announcement that is lost does no lasting harm: sessions get the present state when they resume. A group whose shard
+A lost announcement does no lasting harm, because sessions get the present state when they resume. A group whose shard
 is away is shown as Postgres has it, because its requests must not keep a session of all shards from resuming.
 """
 
@@ -91,7 +91,7 @@ class WaitingRequests:
             return self._stored_group(request).role in ADDERS
 
     def _views(self, requests: Sequence[StoredRequest]) -> list[GroupRequest]:
-        """Leaves out requests of senders who no longer exist."""
+        """Leaves out requests whose senders no longer exist."""
         if not requests:
             return []
         with reading(self._engine) as connection:

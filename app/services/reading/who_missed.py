@@ -1,7 +1,7 @@
 """Finds out for many sessions at once whether they missed anything.
 
-After an outage of Redis, all sessions of a gateway catch up at the same time. Nearly all of them have missed nothing.
-They need a few statements together, not fifteen each.
+After an outage of Redis, all sessions of a gateway catch up at the same time. Nearly all of them have missed nothing. A
+few statements for all of them replace fifteen statements for each.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ def who_missed(
     asked: Sequence[Asked], *, engine: Engine, shard: Shard, saw_epoch: Callable[[int], None], news: bool = True
 ) -> list[bool]:
     """Returns for each ``(user, version)`` whether a session that has everything of this shard up to the version may
-    have missed something of it. If not, events of the shard that are held back since before this call are all that
-    follows. May block. Raises Overloaded.
+    have missed something of it. If not, only events of the shard follow that the session has held back since before
+    this call. May block. Raises Overloaded.
 
     ``news``: also whether people or requests changed since the time of the version. They belong to no shard.
 

@@ -1,4 +1,4 @@
-"""Stores what waits in the logs, while no worker runs."""
+"""Stores the records that wait in the logs, while no worker runs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BATCH = 500
 def drain_logs(engine: Engine, shards: Iterable[Shard], connect: Callable[[int], Redis]) -> int:
     """Returns how many records there were. ``connect`` opens a connection to the Redis of a shard. Raises RedisError.
 
-    Postgres must answer: a drain waits for it without an end.
+    Postgres must answer, because a drain would wait for it forever.
     """
     return sum(_drain(engine, shard, connect) for shard in shards if look_at(shard).entries)
 

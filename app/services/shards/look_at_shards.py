@@ -1,4 +1,4 @@
-"""Looks at the Redis of each shard: its epoch, what waits in its log, and which processes use it."""
+"""Reads the state of each shard's Redis: its epoch, the records in its log, and the processes that use it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ GATEWAY_SECONDS = 10.0
 
 
 class ShardLook(NamedTuple):
-    """What was found. ``epoch`` is None if Redis has none. ``records`` are those that are not stored yet."""
+    """The state that was found. ``epoch`` is None if Redis has none. ``records`` is the number of records that are not
+    stored yet.
+    """
 
     number: int
     answers: bool = False

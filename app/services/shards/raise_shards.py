@@ -1,11 +1,11 @@
-"""Raises the number of shards. Each new shard is split off from an old one, its parent: the one whose number is that of
-the new shard modulo the old number of shards.
+"""Raises the number of shards. Each new shard is split off from an old one, its parent. The parent's number is the
+number of the new shard modulo the old number of shards.
 
 Web and worker processes must be stopped, and the logs empty: then Postgres has everything, except the text of open
 streams. Redis is prepared first (app/message_log/split_shard.py). The number changes last, in one transaction with the
-epochs of the new shards. If the command ends before that, nothing has changed for the processes of the old number, and
-the command can be repeated. If it ends after that, the streams that moved are left in their parents as well: sweeps
-pass over them, and repeating the command deletes them.
+epochs of the new shards. If the command ends before that, nothing has changed for processes with the old number, and
+the command can be repeated. If it ends after that, the moved streams are still in their parents as well: sweeps skip
+them, and repeating the command deletes them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ AddressOf = Callable[[int], str]
 
 
 class CannotRaiseError(Exception):
-    """Nothing was changed. The text is one line for the operator."""
+    """Nothing was changed. The message is one line for the operator."""
 
 
 class StillRunningError(CannotRaiseError):
@@ -36,7 +36,7 @@ class StillRunningError(CannotRaiseError):
 
 
 def raise_shards(engine: Engine, shards: Shards, address_of: AddressOf) -> int:
-    """Raises the number of shards to that of ``shards``, and returns the number before.
+    """Raises the number of shards to the number of ``shards``, and returns the previous one.
 
     Raises CannotRaiseError; RedisError if a Redis fails while it is prepared, and Overloaded if Postgres does.
     """
@@ -45,7 +45,7 @@ def raise_shards(engine: Engine, shards: Shards, address_of: AddressOf) -> int:
         if old < len(shards):
             refuse(conn, shards, old, address_of)
             _prepare(conn, shards, old)
-            refuse(conn, shards, old, address_of)  # a process may have started meanwhile
+            refuse(conn, shards, old, address_of)  # a process may have started in the meantime
             split(conn, old, len(shards))
     for shard in shards:
         forget_moved_streams(shard)
@@ -54,7 +54,7 @@ def raise_shards(engine: Engine, shards: Shards, address_of: AddressOf) -> int:
 
 def refuse(conn: Connection, shards: Shards, old: int, address_of: AddressOf, *, logs: bool = True) -> None:
     """Raises CannotRaiseError unless all shards answer, no process uses them, and the old ones have their epochs and,
-    with ``logs``, empty logs. The new ones may have data of a former use, which is deleted.
+    with ``logs``, empty logs. New shards may have data of a former use, which are deleted.
     """
     looks = [look_at(shard) for shard in shards]
     _refuse_silent(looks, address_of)

@@ -50,7 +50,7 @@ def read_feed(
 
 
 def _read(engine: Engine, after: int, limit: int, types: list[str] | None) -> FeedPage:
-    """Returns the first page that has events of these types, or else the last page that it read. ``lost`` is about all
+    """Returns the first page that has events of these types, or else the last page that it read. ``lost`` covers all
     pages that it read.
     """
     lost = False

@@ -1,10 +1,9 @@
 """Sends the deliveries of many lanes at once. Deliveries of one lane are sent one by one, in the order of events.
 
-At most ``THREADS`` lanes are in flight, and at most ``LANES_PER_WEBHOOK`` of one webhook. A webhook that only fails has
-at most ``LANES_WHILE_FAILING``, so a receiver that hangs does not occupy the threads that others need.
-
-All times are those of Postgres at the claim, plus what has passed since then. Receivers refuse signatures with a wrong
-time, so the clock of the worker must not matter.
+At most ``THREADS`` lanes are in flight, and at most ``LANES_PER_WEBHOOK`` of one webhook. A webhook that fails again
+and again has at most ``LANES_WHILE_FAILING``, so a receiver that hangs does not occupy the threads that others need.
+All times are Postgres' time at the claim, plus the time that has passed since then. Receivers refuse signatures with a
+wrong time, so the clock of the worker must not matter.
 """
 
 from __future__ import annotations
