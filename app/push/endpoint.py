@@ -110,7 +110,7 @@ def may_call(address: str, *, loopback: bool) -> bool:
 def connect_checked(host: str, port: int, timeout: float | None, *, loopback: bool) -> socket.socket:
     """Connects to the first address of ``host`` that answers.
 
-    Raises ForbiddenEndpointError if one of its addresses is forbidden or no name can be like this, OSError if none
+    Raises ForbiddenEndpointError if one of its addresses is forbidden or if the name is malformed, OSError if none
     answers.
     """
     try:
@@ -119,7 +119,7 @@ def connect_checked(host: str, port: int, timeout: float | None, *, loopback: bo
         raise ForbiddenEndpointError("the host is not a name") from None
     allowed = [entry for entry in found if may_call(str(entry[4][0]), loopback=loopback)]
     if len(allowed) < len(found) or not allowed:
-        # No push service has a private address beside public ones by mistake, so the whole name is refused.
+        # No push service has a private address beside its public ones by mistake, so the whole name is refused.
         raise ForbiddenEndpointError("resolves to an address that is not public")
     return _connect_first(allowed, timeout)
 

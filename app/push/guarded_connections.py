@@ -93,7 +93,7 @@ def guarded_connections(deadlines: Deadlines, connect: Connect) -> Connections:
 
 
 def use_connections(manager: PoolManager, connections: Connections) -> None:
-    """Has the pools of this manager make connections of these classes."""
+    """Makes the pools of this manager create connections of these classes."""
     plain, tls = connections
 
     class Plain(HTTPConnectionPool):

@@ -51,8 +51,8 @@ class GuardedSession(requests.Session):
         self.mount("http://", adapter)
 
     def get_redirect_target(self, _resp: requests.Response) -> None:
-        """Returns that there is none. Otherwise, requests would prepare the next request of a redirect that it does not
-        follow: it would read the whole body, without a limit, and raise ValueError for some addresses.
+        """Returns no target. Otherwise, requests would prepare the next request of a redirect that it does not follow:
+        it would read the whole body, without a limit, and raise ValueError for some addresses.
         """
 
     def request(self, *args: Any, **kwargs: Any) -> requests.Response:
