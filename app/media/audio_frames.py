@@ -1,7 +1,7 @@
 """Recognises MPEG audio (MP3), AAC and AMR, which have no container, by following their frames.
 
-The 11 bits that begin a frame occur everywhere: UTF-16 text begins with them. Two frames, each where the one before it
-ends, are no accident.
+The 11 bits that begin a frame occur everywhere: UTF-16 text begins with them. Two frames of which the second begins
+where the first ends are no accident.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # workers load this module and no decoder
+if TYPE_CHECKING:  # workers load this module, but no decoder
     from PIL import Image
 
 MIB = 1024 * 1024

@@ -32,7 +32,7 @@ class Inspected(NamedTuple):
 
 
 def sniff_again(path: Path, claimed: str) -> Sniffed:
-    """Returns the type of a direct upload, whose bytes no process of ours has seen yet."""
+    """Returns the type of a direct upload, whose bytes no process of ours has read yet."""
     with path.open("rb") as file:
         return sniff(file.read(HEAD_BYTES), claimed)
 

@@ -20,8 +20,9 @@ GROUP = "parley.media_storages"
 
 @dataclass(frozen=True, slots=True)
 class StorageContext:
-    """The configuration that storages are made from. Built-in ones read ``settings``, others their variables in
-    ``env``."""
+    """The configuration that storages are made from. Built-in storages read ``settings``; others read their variables
+    from ``env``.
+    """
 
     settings: Settings
     env: Mapping[str, str]

@@ -1,8 +1,8 @@
 """Removes identifying metadata, such as position and author, from an image. It does not decode: no pixel changes.
 
-Everything that affects the display stays: the colour profile, and the orientation in a new EXIF block. The rest goes:
-EXIF with its position and thumbnail, XMP, IPTC, comments and texts. Raises ValueError if the file does not follow its
-format.
+Everything that affects the display stays: the colour profile, and the orientation in a new EXIF block. The rest is
+removed: EXIF with its position and thumbnail, XMP, IPTC, comments and texts. Raises ValueError if the file does not
+follow its format.
 """
 
 from __future__ import annotations
@@ -162,8 +162,8 @@ def _gif(data: bytes) -> bytes:
 
 
 def gif_blocks(data: bytes) -> Iterator[tuple[int, int]]:
-    """Yields where each block begins and ends, up to the trailer. Raises CutOffError, or ValueError for something else
-    than a block.
+    """Yields where each block begins and ends, up to the trailer. Raises CutOffError, or ValueError for anything that
+    is not a block.
     """
     if len(data) < 13:
         raise ValueError("not a GIF header")
@@ -185,7 +185,7 @@ def _past_block_head(data: bytes, at: int) -> int:
 
 
 def _is_kept(data: bytes, at: int) -> bool:
-    """Returns True for extensions with frame delays or the loop count. Comments and texts go."""
+    """Returns True for extensions with frame delays or the loop count. Comments and texts are removed."""
     label = data[at + 1]
     if label == _GIF_APPLICATION:
         return data[at + 3 : at + 14] in (b"NETSCAPE2.0", b"ANIMEXTS1.0")
