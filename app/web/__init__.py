@@ -1,1 +1,1 @@
-"""The page (static/, templates/) and how its files are put together for browsers. No Flask in here."""
+"""The page (static/, templates/), and how its files are bundled for browsers. Imports no Flask."""
