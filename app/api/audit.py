@@ -20,7 +20,7 @@ blueprint = Blueprint("audit", __name__, url_prefix="/api/v1")
 
 
 class AuditQuery(Struct, rename="camel", frozen=True):
-    """``userId`` finds what this user did, and what was done to this user. ``since`` is a date or an RFC 3339 time."""
+    """``userId`` finds acts by this user and acts on this user. ``since`` is a date or an RFC 3339 time."""
 
     user_id: Id | None = None
     action: Action | None = None

@@ -74,7 +74,7 @@ def address() -> str:
 
 
 def request_passwords() -> Passwords:
-    """Returns the passwords for this request. Its network gets only its own turns to hash."""
+    """Returns the passwords for this request. They are hashed in the turns of the request's network."""
     return current_container().passwords.for_network(network_of(address()))
 
 

@@ -1,4 +1,4 @@
-"""/api/v1/requests: wishes to add the caller to a group."""
+"""/api/v1/requests: requests to add the caller to a group, or to write to the caller."""
 
 from __future__ import annotations
 

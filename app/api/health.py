@@ -1,5 +1,5 @@
 """/healthz: this process answers. /readyz: Postgres, Redis and a worker answer as well. For load balancers and
-deployments. ``/readyz?verbose`` also lists what the deployment risks.
+deployments. ``/readyz?verbose`` also lists risks of the deployment.
 """
 
 from __future__ import annotations

@@ -45,21 +45,21 @@ class ReceiptsQuery(Struct, frozen=True, rename="camel"):
 
 
 class StarredQuery(Struct, frozen=True):
-    """``before``: the ``cursor`` of the page before."""
+    """``before``: the ``cursor`` of the previous page."""
 
     before: Annotated[str, Meta(pattern=r"^[0-9]{1,16}\Z")] = "9" * 16
     limit: Annotated[int, Meta(ge=1, le=100)] = 50
 
 
 class EditsQuery(Struct, frozen=True, rename="camel"):
-    """``before``: the ``cursor`` of the page before."""
+    """``before``: the ``cursor`` of the previous page."""
 
     conversation_id: Id | None = None
     before: Annotated[str, Meta(pattern=r"^[0-9]{1,16}\Z")] = "9" * 16
 
 
 class PinsQuery(Struct, frozen=True):
-    """``before``: the ``cursor`` of the page before."""
+    """``before``: the ``cursor`` of the previous page."""
 
     before: Annotated[str, Meta(pattern=r"^([0-9]{1,15}-[0-9]{1,16})?\Z")] = ""
 

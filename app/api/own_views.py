@@ -1,4 +1,4 @@
-"""/api/v1/conversations/{id}: what only the caller sees of a conversation, such as their draft."""
+"""/api/v1/conversations/{id}: data that only the caller sees, such as their draft."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ClearPost(Struct, frozen=True):
 
 
 class MediaQuery(Struct, frozen=True):
-    """``before``: the ``cursor`` of the page before."""
+    """``before``: the ``cursor`` of the previous page."""
 
     kind: Annotated[
         str, Meta(pattern=r"^[a-z]+(,[a-z]+){0,3}\Z", description="link, or some of image, video, audio, file")

@@ -54,7 +54,9 @@ def _catalogue() -> str | None:
 
 @blueprint.post("/share")
 def share() -> Response:
-    """The service worker takes what other apps share. If there is no worker yet, it is lost, and the page says so."""
+    """The service worker receives content that other apps share. If there is no worker yet, the content is lost, and
+    the page shows a notice.
+    """
     return Response(status=303, headers={"Location": f"{request.script_root}/#/share"})
 
 

@@ -1,6 +1,6 @@
 """Gives every request an id, and writes one line per request to the access log, without the query string.
 
-Successful polls are logged at DEBUG: each client sends one per half minute or per message, and the lines say nothing.
+Successful polls are logged at DEBUG: each client sends one per half minute or per message, and the lines are of no use.
 The metrics count them.
 """
 

@@ -123,7 +123,7 @@ def _path_schema(name: str) -> Schema:
         return {"type": "string", "format": "uuid"}
     if name in ("externalId", "userExternalId"):
         return {"type": "string", "minLength": 1, "maxLength": MAX_EXTERNAL_ID}
-    if name == "emoji":  # generated clients check this before they build an address that would be another resource's
+    if name == "emoji":  # generated clients check it, so they build no address of another resource
         return {"type": "string", "minLength": 1, "maxLength": 32, "pattern": r"^[^./\\]+$"}
     return {"type": "integer", "minimum": 0} if name.endswith("Id") else {"type": "string"}
 

@@ -44,7 +44,7 @@ class EncodedPaths:
 
 
 def _path_of(uri: str) -> str:
-    """Returns the path of a request's target, which has a scheme and a host if the client takes us for a proxy."""
+    """Returns the path of a request's target, which has a scheme and a host if the client treats us as a proxy."""
     return uri.partition("?")[0] if uri.startswith("/") else urlsplit(uri).path
 
 
