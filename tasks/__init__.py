@@ -64,7 +64,7 @@ def _check_settings(**_: Any) -> None:
 
 
 def _build_everything(settings: Settings) -> None:
-    """Raises ConfigError also for what only web processes need."""
+    """Also raises ConfigError for settings that only web processes need."""
     from app.bootstrap import build_container  # noqa: PLC0415 - tasks need less
 
     build_container(settings).close()
@@ -91,8 +91,8 @@ def _check_shards(settings: Settings) -> None:
 
 
 def _check_in_child(check: Callable[[], None]) -> None:
-    """Exits if the check fails in a child process, because this one would keep in its memory what the check imports.
-    Called before this process has a thread.
+    """Exits if the check fails. It runs in a child process, because this process would keep the imports of the check in
+    its memory. Called before this process has a thread.
     """
     child = os.fork()
     if not child:
@@ -139,7 +139,7 @@ def _share_memory_with_children(**_: Any) -> None:
     from billiard.util import get_pdeathsig  # noqa: PLC0415 - beat does not need them
     from sqlalchemy.orm import configure_mappers  # noqa: PLC0415
 
-    configure_mappers()  # at the first query otherwise, in each of them
+    configure_mappers()  # otherwise loaded at the first query of each pool process
     with contextlib.suppress(OSError):  # not on Linux
         get_pdeathsig()  # loads the C parser that each of them needs at its start
     gc.collect()

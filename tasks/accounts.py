@@ -65,7 +65,7 @@ def delete_account(user_id: int) -> None:
 
 @celery_app.task(name="tasks.accounts.erase_conversation")  # type: ignore[untyped-decorator]
 def erase_conversation(conversation_id: int) -> None:
-    """Ends with the messages of a deleted conversation erased. If it takes long, another task continues."""
+    """Ends when the messages of a deleted conversation are erased. If it takes long, another task continues."""
     try:
         if not erase(conversation_id, engine=container().engine, stopping=stopping):
             enqueue_erasure(conversation_id, seconds=2)

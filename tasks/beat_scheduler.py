@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 class SteadyScheduler(Scheduler):  # type: ignore[misc]
-    """Plans anew when the clock was set back. Each entry is then due after its interval at the latest."""
+    """Plans again when the clock was set back. Each entry is then due after its interval at the latest."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)

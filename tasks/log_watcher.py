@@ -1,12 +1,12 @@
 """Watches the logs from a worker's main process, so that messages are stored also while the broker is away.
 
 Usually a task wakes the drain (tasks/persist_messages.py). No task arrives while the broker is away, but records can:
-they come through Redis, which may be another one. If records wait and no drain has taken them, the watcher runs a
-drain in a process of its own. The lease keeps two drains apart, as always. Each shard has a thread and a drain
-of its own, so that a Redis that hangs delays nothing in the other shards.
+they come through Redis, which may be a different server. If records wait and no drain has taken them, the watcher runs
+a drain in a process of its own. The lease keeps two drains apart, as always. Each shard has a thread and a drain of its
+own, so that a Redis that hangs delays nothing in the other shards.
 
-A fresh process, not a fork: this one has threads, whose locks a fork would copy. It costs a second and some memory, but
-only while the broker is away.
+The drain is a fresh process, not a fork: this process has threads, whose locks a fork would copy. That costs a second
+and some memory, but only while the broker is away.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 QUEUE = "persistence"
 LOOK_SECONDS = 1.0
-# This many looks in a row must find records without a drain. A task takes less time to start one.
+# This many checks in a row must find records without a drain. A task starts a drain in less time.
 LOOKS = 2
 HEARTBEAT_SECONDS = 10.0
 TIMEOUT_SECONDS = 5.0
@@ -45,7 +45,7 @@ STOP_SECONDS = 15.0
 
 
 class LogWatch:
-    """Counts looks at the log. ``start_drain`` is called if records wait and no drain holds the lease."""
+    """Counts checks of the log. ``start_drain`` is called if records wait and no drain holds the lease."""
 
     def __init__(self, shard: Shard, start_drain: Callable[[], None]) -> None:
         self._shard = shard
@@ -114,7 +114,7 @@ def _watch_through(
     redis: Redis, name: str, start_drain: Callable[[], None], stopped: threading.Event, number: int
 ) -> None:
     watch, beat_at = LogWatch(Shard(redis, ShardKeys(number)), start_drain), 0.0
-    # Workers that started together look at different times, so that one of them finds the lease of the other.
+    # Workers that started together check at different times, so that one of them finds the lease of the other.
     while not stopped.wait(LOOK_SECONDS * random.uniform(0.75, 1.25)):
         watch.look()
         if not number and time.monotonic() >= beat_at:

@@ -1,7 +1,7 @@
 """Queue ``maintenance``: mails about accounts.
 
-If a task is lost, its mail is not sent, and the user asks again. A repeated task may send a mail twice; each has a link
-of its own. Tokens are made here, so the broker never has one.
+If a task is lost, its mail is not sent, and the user requests it again. A repeated task may send a mail twice; each has
+its own link. Tokens are made here, so that the broker never has one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tasks.worker_process import container
 if TYPE_CHECKING:
     from app.services.auth.send_notice import WriteNotice
 
-# Their imports are in the tasks: signing in needs cryptography, which takes 5 MiB.
+# They are imported in the tasks, because signing in needs cryptography, which takes 5 MiB.
 
 log = logging.getLogger(__name__)
 

@@ -72,7 +72,7 @@ def _wake_drain_of(shard: Shard) -> None:
     if shard.redis.xlen(shard.keys.log):
         enqueue_drain(shard.part.number)
     else:
-        LogReader(shard).give_up_if_lost()  # if the log was trimmed to nothing, no drain would notice
+        LogReader(shard).give_up_if_lost()  # without this, no drain would notice a log that was trimmed to nothing
 
 
 @sweep("wake_push")
@@ -91,8 +91,8 @@ def wake_push() -> None:
 
 @sweep("wake_webhooks")
 def wake_webhooks() -> None:
-    """If a host gets events: moves presence into the feed, switches off webhooks that failed for a day, publishes how
-    much waits, and enqueues a runner if deliveries are due but none is active.
+    """If a host gets events: moves presence into the feed, switches off webhooks that failed for a day, publishes the
+    number of waiting deliveries, and enqueues a runner if deliveries are due but none is active.
     """
     shared = container()
     with reading(shared.engine) as connection:
@@ -228,13 +228,14 @@ def sweep_media() -> None:
 
 @sweep("wake_runners")
 def wake_runners() -> None:
-    """Is one tick instead of four: a task costs several times the CPU time of such a look-up. The indexer comes last,
-    because it may have work for long; the next tick then runs in another process, and finds the indexer at work.
+    """Does the work of four ticks in one, because a task costs several times the CPU time of such a look-up. The
+    indexer comes last, because it may work for a long time. The next tick then runs in another process, and finds the
+    indexer at work.
     """
     run_all(wake_drain, wake_push, wake_webhooks, index_messages)
 
 
 @sweep("sweep_often")
 def sweep_often() -> None:
-    """Is one tick instead of three, too."""
+    """Does the work of three ticks in one, for the same reason."""
     run_all(sweep_streams, sweep_media, sweep_imports)

@@ -21,8 +21,8 @@ os.unlink(_path)
 
 
 def slots(shards: int) -> int:
-    """Returns how many processes of this worker may work on media. A worker for media only uses all of them. In others,
-    the drain of each shard may need one.
+    """Returns how many processes of this worker may work on media. A worker only for media uses all of them. In other
+    workers, the drain of each shard may need one.
     """
     processes = pool_size(os.environ, shards)
     return processes if os.environ.get("WORKER_QUEUES") == "media" else max(1, (processes - shards + 1) // 2)

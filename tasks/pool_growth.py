@@ -19,7 +19,7 @@ from celery.worker import state
 
 log = logging.getLogger(__name__)
 
-# Other tasks get a process at once. Ticks, which are short, first wait this long for one that becomes free.
+# Other tasks get a process at once. Ticks are short, so they first wait this long for a process to become free.
 PATIENT_QUEUE = "maintenance"
 PATIENCE_SECONDS = 1.0
 LOOK_SECONDS = 2.0
@@ -39,7 +39,9 @@ class PoolSize:
         return max(min(tasks, self._most) - processes, 0)
 
     def spare(self, tasks: int, processes: int, now: float) -> int:
-        """Returns how many processes to end. While a task is there it is none: it may be on its way to any process."""
+        """Returns how many processes to end. While there is a task, it is 0, because the task may be on its way to any
+        process.
+        """
         if tasks > 1:
             self._busy_at = now
         return processes - 1 if not tasks and now - self._busy_at >= REST_SECONDS else 0
@@ -62,10 +64,10 @@ class PoolGrowth(bootsteps.StartStopStep):  # type: ignore[misc] # Celery has no
         return self._applies
 
     def create(self, _worker: Any) -> None:
-        """There is nothing to start: the event loop calls."""
+        """Does nothing: the event loop makes the calls."""
 
     def register_with_event_loop(self, worker: Any, hub: Any) -> None:
-        """Called for each connection to the broker; the timers of the one before are gone."""
+        """Called for each connection to the broker. The timers of the previous connection are gone."""
         self._call_later = hub.call_later
         worker.consumer.on_task_message.add(self._on_task)
         hub.call_repeatedly(LOOK_SECONDS, self._look)

@@ -33,7 +33,7 @@ _stats = MediaStats()
 
 @celery_app.task(name="tasks.process_media.process")  # type: ignore[untyped-decorator]
 def process(media_id: str) -> None:
-    """Leaves the medium ``ready`` or ``failed``, or requeues it.
+    """Makes the medium ``ready`` or ``failed``, or requeues it.
 
     If the task exceeds its time limit, the sweep enqueues the medium again once its lease expires. The fourth such try
     fails. If this worker has no slot for media, the medium waits a moment.
@@ -63,7 +63,7 @@ def _process(media_id: str) -> None:
 
 @celery_app.task(name="tasks.process_media.process_avatar")  # type: ignore[untyped-decorator]
 def process_avatar(avatar_id: str) -> None:
-    """Leaves the avatar ``ready`` or ``failed``, or to the sweep."""
+    """Makes the avatar ``ready`` or ``failed``, or leaves it to the sweep."""
     from app.services.accounts import process_avatar as avatars  # noqa: PLC0415 - with requests, 3 MiB
 
     shared = container()

@@ -1,4 +1,4 @@
-"""Stops a worker on SIGTERM: asks running tasks to end, waits for them, and hands them back after ``GRACE_SECONDS``.
+"""Stops a worker on SIGTERM: signals running tasks to end, waits for them, and hands them back after ``GRACE_SECONDS``.
 
 Celery's own shutdowns do not fit. Warm shutdown waits without a limit, and if the platform sends SIGTERM to every
 process of the worker, the pool processes die in the middle of their tasks. Soft shutdown (REMAP_SIGTERM=SIGQUIT with a

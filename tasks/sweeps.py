@@ -1,7 +1,7 @@
 """Tasks that beat starts again and again. While a store is away, a run is one line in the log.
 
 If several ticks of a task have waited, one of them runs and the others do nothing. Redis measures the pause between
-runs: by the clocks of two machines, a tick would look too old if the worker's is only seconds ahead of beat's.
+runs. By the clocks of two machines, a tick would look too old if the worker's clock is only seconds ahead of beat's.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 def sweep(name: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
-    """Registers the function as the task ``tasks.maintenance.<name>``. Any error but a store's fails the task."""
+    """Registers the function as the task ``tasks.maintenance.<name>``. Any error but a store's makes it fail."""
 
     def register(act: Callable[[], None]) -> Callable[[], None]:
         @wraps(act)
@@ -33,7 +33,7 @@ def sweep(name: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
             except (Overloaded, RedisError) as error:
                 log.warning("%s is left to the next run: %s", name, type(error).__name__)
 
-        # Not shared: other Celery applications in this process, such as the host's, would get the task too.
+        # Not a shared task, because other Celery applications in this process, such as the host's, would get it too.
         task: Callable[[], None] = celery_app.task(name=f"tasks.maintenance.{name}", shared=False)(run)
         return task
 
