@@ -20,7 +20,7 @@ class StoredSecret(Struct, frozen=True):
 
 
 def store_pending(conn: Connection, user_id: int, secret: bytes) -> bool:
-    """Stores a secret that is not confirmed yet, instead of an earlier one. Returns False if a confirmed one is stored."""
+    """Stores a secret that is not confirmed yet and replaces an earlier one. Returns False if that is confirmed."""
     new = insert(SecondFactor).values(user_id=user_id, secret=secret)
     stored = new.on_conflict_do_update(
         index_elements=[SecondFactor.user_id],
