@@ -20,7 +20,9 @@ def show(address: str, people: dict[str, int], demo_key: str, seconds: float, ma
 
 
 def _mails(mail_url: str) -> list[str]:
-    """Names the folder of the mails. Nothing if they are sent: the URL of a mail server can hold a password."""
+    """Names the folder of the mails. If mails are sent, names nothing, because the URL of a mail server can hold a
+    password.
+    """
     parts = urlsplit(mail_url)
     return [f"Mails are not sent but written to {unquote(parts.path)}"] if parts.scheme == "file" else []
 

@@ -52,7 +52,7 @@ def _compiled() -> tuple[str, dict[str, str]]:
     """Returns the compiler's output, and the declarations by their path below client/types/."""
     output = ""
     made: dict[str, str] = {}
-    for project, entries in reversed(ENTRIES.items()):  # the complete types win
+    for project, entries in reversed(ENTRIES.items()):  # the complete types take precedence
         with tempfile.TemporaryDirectory() as directory:
             command = [str(node_tools() / ".bin" / "tsc"), "--project", project, "--noEmit", "false"]
             command += ["--declaration", "--emitDeclarationOnly", "--rootDir", ".", "--outDir", directory]

@@ -31,7 +31,7 @@ TONES = "\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff"
 GROUPS = (
     "Smileys and emotion",
     "People and body",
-    "",  # skin tones and hair, which are no emoji of their own in a picker
+    "",  # skin tones and hair, which a picker does not show by themselves
     "Animals and nature",
     "Food and drink",
     "Travel and places",
@@ -124,7 +124,7 @@ def _page_emoji() -> list[str]:
 
 
 def _names_of(emoji: str, language: str) -> str:
-    """Returns the name, and behind a bar the words by which the emoji is found as well."""
+    """Returns the name, and after a bar the other words by which the emoji is found."""
     known = _annotations(language)[bare(emoji)]
     name: str = " ".join(known["tts"][0].split())
     before = _words(name)

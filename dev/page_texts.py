@@ -1,4 +1,4 @@
-"""Checks texts and styles of page and widget: catalogues are complete, styles work in both directions of writing.
+"""Checks texts and styles of page and widget: catalogues are complete, and styles work in both directions of writing.
 
 ``python -m dev.page_texts LANGUAGE`` prints the texts that the catalogues of this language lack.
 """

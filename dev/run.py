@@ -110,7 +110,7 @@ def _environment(port: int, stores: dict[str, str]) -> dict[str, str]:
 
 
 def _set_outbox(env: dict[str, str], directory: Path) -> None:
-    """Has mails written into the data directory, unless a mail server is set."""
+    """Makes Parley write mails into the data directory, unless a mail server is set."""
     env.setdefault("PUBLIC_URL", _address(env))
     if not env.get("MAIL_URL") and env.get("APP_ENV") != "production":
         env["MAIL_URL"] = (directory.resolve() / "outbox").as_uri()

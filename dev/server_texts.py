@@ -1,4 +1,5 @@
-"""Checks the catalogues of the server (app/languages/): each has each text, with the same placeholders and its forms.
+"""Checks the catalogues of the server (app/languages/): each one has every text, with the same placeholders and its
+plural forms.
 
 The texts are the literals in calls of ``texts.text`` and ``texts.counted``, the titles of all errors, and the table in
 app/core/error_texts.py, whose texts must be those of real errors.
@@ -79,7 +80,7 @@ def _flaws(message: Message, forms: int) -> Iterator[str]:
 
 
 def _unreal(trees: dict[Path, ast.Module]) -> list[str]:
-    """Lists the texts of the table that no error has: it was changed in one place only."""
+    """Lists the texts of the table that no error has, because they were changed in one place only."""
     said = {_PLACEHOLDER.sub("{}", text) for path, tree in trees.items() if path != _TABLE for text in _literals(tree)}
     return [
         f"app/core/error_texts.py: no error says “{text}”"
