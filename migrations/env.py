@@ -4,8 +4,8 @@
   transaction of its own holds the lock, so nothing keeps it after the run, not even a server connection of a pooler.
 * ``lock_timeout`` is short. A statement that waits for a table's lock blocks all statements after it; with the timeout,
   the release fails without harm instead. ``statement_timeout`` bounds a table rewrite that nobody expected.
-* Behind a pooler in transaction mode, both are set in each transaction. There, statements outside of transactions have
-  the timeouts of the role, which are too short for a large table, so such a release needs ``DATABASE_DIRECT_URL``.
+* Behind a pooler in transaction mode, both are set in each transaction. Statements outside of transactions then have
+  the timeouts of the role, which are too short for a large table. So such a release needs ``DATABASE_DIRECT_URL``.
 * Nothing is imported from app/store. A migration must do the same in a year, when the models are different.
 """
 

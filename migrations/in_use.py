@@ -34,7 +34,7 @@ def while_in_use() -> Iterator[None]:
 
 
 def build_index(name: str, table: str, definition: str) -> None:
-    """Builds an index concurrently, within ``while_in_use``. ``definition`` is what follows ``ON <table>``.
+    """Builds an index concurrently, within ``while_in_use``. ``definition`` is the part after ``ON <table>``.
 
     An operator may have partitioned the table. Postgres has no concurrent build for a partitioned table, so its
     partitions get their indexes one after another. Raises OperationalError if writers hold such a table for 5 s.
@@ -64,7 +64,7 @@ def _partitions_of(table: str) -> list[str]:
 
 
 def is_pooled(connection: sa.Connection) -> bool:
-    """Returns whether a pooler answers: it shows its clients another process id than that of the server."""
+    """Returns whether a pooler answers: its clients see another process id than the server's."""
     shown = connection.connection.driver_connection.info.backend_pid  # type: ignore[union-attr]
     return bool(connection.execute(sa.text("SELECT pg_backend_pid()")).scalar_one() != shown)
 

@@ -1,6 +1,7 @@
 """Unread conversations of users are kept for each shard, because each has versions and an epoch of its own.
 
-No release has the table yet, so no old code relies on its primary key. It has only users of many conversations.
+No release has the table yet, so no old code relies on its primary key. It is small, because it has rows only for users
+of many conversations.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The number of shards of an installation, so that processes with another setting can refuse to start.
 
-An installation with conversations has one shard. A new one takes its number over from the setting, at its first start.
+An installation with conversations has one shard. A new installation takes its number from the setting, at its first
+start.
 """
 
 from __future__ import annotations
