@@ -1,4 +1,4 @@
-"""``python -m bench.attack``: how much one attacker at full speed slows down the others.
+"""``python -m bench.attack`` measures how much one attacker at full speed slows down the others.
 
 50 pairs chat at the fixed rate of P3, first without an attacker and then beside one of each kind
 (``bench/flood.py``), on one stack with the default limits. An attacker has an account and an address of its own.

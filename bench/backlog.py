@@ -1,4 +1,5 @@
-"""``python -m bench.backlog``: how fast a backlog is stored, and how long new messages and marks wait behind it.
+"""``python -m bench.backlog`` measures how fast a backlog is stored, and how long new messages and marks wait behind
+it.
 
 The worker is stopped, and 200 people send 250 messages each, so 50,000 records wait in the log. Then the worker starts
 again, while other people send 50 messages/s and mark every one as read. Wait times are counted from the moment at which
@@ -30,7 +31,7 @@ from bench.scenarios import fresh_loop, join
 from bench.systems import ROOT, Parley, read_procfile
 
 SENDERS, EACH, LIVE_PAIRS, LIVE_RATE = 200, 250, 25, 50.0
-UNLOGGED = 400  # more at once would be refused as too much
+UNLOGGED = 400  # more at once would be refused
 SAMPLE_SECONDS = 0.2
 
 

@@ -3,8 +3,8 @@
     python -m bench.imports [--messages 1000000] [--conversations 10000] [--users 2000] [--rate 20] [--rounds 1]
 
 One web process, one worker and the stores share the machine with this process. Two people chat all the time. Each round
-is a quiet time and then an import of its own, so that the chat is measured in turns with and without an import,
-on the same machine. At the end the last import is repeated, which must change nothing.
+has a quiet time and then its own import. So the chat is measured in turns with and without an import, on the same
+machine. At the end the last import is repeated, which must change nothing.
 """
 
 from __future__ import annotations

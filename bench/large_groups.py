@@ -1,9 +1,10 @@
-"""``python -m bench.large_groups``: what a message to a group costs Redis, before and after a change of its scripts.
+"""``python -m bench.large_groups`` measures the cost of a message to a group for Redis, before and after a change of
+its scripts.
 
 Runs the scripts of a git revision (``--before``, by default main) and those of this directory in two Valkeys at the
 same time, and alternates between them. It counts the time in which Redis runs the script (usec of EVALSHA in INFO
 commandstats) and the commands that the script calls. Each gateway has a real subscription, which is read between two
-messages. With "churn", a user who is no member comes online or goes offline before each message.
+messages. With "churn", a non-member comes online or goes offline before each message.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``python -m bench.media``: how much media slow down chat.
+"""``python -m bench.media`` measures how much media slow down chat.
 
 A 30 MB video and ten 5 MB photos go to a group of 50 while 50 pairs chat at the fixed rate of P3. The run compares that
 with the same chat without media, on one stack. Media are stored in a local directory instead of Cloudinary; the worker

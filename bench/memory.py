@@ -1,4 +1,5 @@
-"""``python -m bench.memory``: memory of Parley's own processes at rest, after its start and after some messages.
+"""``python -m bench.memory`` measures the memory of Parley's own processes at rest, after the start and after some
+messages.
 
 Prints the proportional set size of each role: private pages plus the process's share of shared pages.
 """

@@ -1,4 +1,5 @@
-"""``python -m bench.push``: how many notifications per second one worker process sends, and with how much memory.
+"""``python -m bench.push`` measures how many notifications per second one worker process sends, and how much memory it
+needs.
 
 10,000 notifications are pending at once (200 offline users, 50 conversations, one message in each). A push service in a
 separate process answers each after 50 ms. One run uses Web Push (encrypted, signed), one uses FCM. The rate is measured

@@ -195,7 +195,7 @@ def steady(system: System, seconds: float, pairs: int = 50, rate: float = 200.0)
 
 
 def reconnect_storm(system: System, first_user: int) -> Figures:
-    """P5: all users connect at once and fetch their unread messages. Measures the time until all have arrived."""
+    """P5: all users connect at once and fetch their unread messages. Measures the time until all are there."""
     senders = range(first_user, first_user + STORM_SENDERS)
     receivers = range(first_user + STORM_SENDERS, first_user + STORM_SENDERS + STORM_RECEIVERS)
     expected = _store_unread(system, senders, receivers)

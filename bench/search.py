@@ -1,4 +1,4 @@
-"""``python -m bench.search``: how long a search takes at 2,000,000 messages, and the cost of the index.
+"""``python -m bench.search`` measures how long a search among 2,000,000 messages takes, and the cost of the index.
 
 Half of the messages are in one group, whose messages all contain one word; the others are in many groups. The rows are
 copied into an embedded Postgres of its own, the indexer of the product indexes them, and the service of the product

@@ -1,4 +1,4 @@
-"""``python -m bench.selftest``: how many messages per second the generator can drive, against a trivial echo.
+"""``python -m bench.selftest`` measures how many messages per second the generator can drive, against a trivial echo.
 
 The echo causes the same work in the generator as P2: it answers each `send_message` with the receiver's frame and the
 sender's ack. For P4, it sends the frame to all others. If the echo's core is the bottleneck, divide the generator's

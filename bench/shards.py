@@ -1,8 +1,8 @@
 """``python -m bench.shards``: P9, the work of each Redis with 1, 2 and 4 shards, for the same load of 1,000 pairs.
 
 Counts commands (INFO commandstats, also those that scripts call) and bytes in and out (INFO stats) of each server.
-Unlike times, they hardly depend on how busy the machine is. The broker has a Redis of its own. Before the messages, the
-same is counted while nothing happens.
+Unlike times, they hardly depend on how busy the machine is. The broker has a Redis of its own. Before the messages, it
+counts the same while nothing happens.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Work(NamedTuple):
 
 
 class Sharded(Parley):
-    """Each shard has a server, whose URLs are ``servers``. ``redis_url`` is only the broker."""
+    """``servers`` are the URLs of the servers, one for each shard. ``redis_url`` is only the broker."""
 
     shards = 1
 

@@ -1,4 +1,4 @@
-"""Measures the webhooks that one worker delivers in a second to a receiver that answers after 20 ms.
+"""Measures how many webhooks one worker delivers per second to a receiver that answers after 20 ms.
 
     python -m bench.webhooks [--events 5000] [--lanes 500] [--seconds 0.02]
 
