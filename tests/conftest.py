@@ -89,7 +89,7 @@ def redis_client(redis_url: str) -> Iterator[redis.Redis]:
 
 @pytest.fixture
 def redis_with_epoch(redis_client: redis.Redis) -> Iterator[redis.Redis]:
-    """The client of a Redis that has nothing but an epoch, as after the start of the first process."""
+    """The client of a Redis that has only an epoch, as after the start of the first process."""
     redis_client.flushall()
     redis_client.set(keys.FIRST.epoch, "1:0")
     yield redis_client

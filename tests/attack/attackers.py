@@ -18,7 +18,7 @@ from tests.support.patience import PATIENCE
 
 ADDRESS = "127.0.0.2"  # honest people are at 127.0.0.1
 PAUSE = 0.05
-REPLACED_AT_ONCE = 10  # after each pause; this attack holds sockets, and a storm of connections would be another attack
+REPLACED_AT_ONCE = 10  # after each pause: this attack holds sockets and is no storm of connections
 
 Act = Callable[[threading.Event], None]
 
@@ -127,7 +127,7 @@ def handshake(token: str = "") -> bytes:
 
 
 def flooding(base_url: str, account: Account, first: bytes, frames: bytes) -> Act:
-    """Joins, sends ``frames`` for as long as the server takes them, and comes back when it is cut."""
+    """Joins, sends ``frames`` for as long as the server accepts them, and connects again when it is cut."""
 
     def act(stop: threading.Event) -> None:
         while not stop.wait(PAUSE):
@@ -145,7 +145,7 @@ def flooding(base_url: str, account: Account, first: bytes, frames: bytes) -> Ac
 def _pour(wire: socket.socket, frames: bytes, stop: threading.Event) -> None:
     wire.settimeout(1.0)
     while not stop.is_set():
-        with contextlib.suppress(TimeoutError):  # the server does not read on, and so slows the attacker down
+        with contextlib.suppress(TimeoutError):  # the server stops reading, and so slows the attacker down
             wire.sendall(frames)
         with contextlib.suppress(BlockingIOError):
             if not wire.recv(1 << 20, socket.MSG_DONTWAIT):

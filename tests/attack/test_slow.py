@@ -1,4 +1,4 @@
-"""Connections that are opened and then say too little."""
+"""Connections that are opened and then send too little."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_slow_bodies_from_many_addresses(server: Stack, people: People) -> None:
 
 
 def _healthy(server: Stack) -> bool:
-    """Asks a few times, as a platform does: the 256 answers that a full process has room for may be taken."""
+    """Tries a few times, as a platform does, because the 256 answers that a full process has room for may be taken."""
     for _ in range(10):
         with contextlib.suppress(httpx.TransportError):
             if httpx.get(f"{server.base_url}/healthz", timeout=PATIENCE, trust_env=False).status_code == 200:

@@ -1,4 +1,4 @@
-"""Clearing a conversation for oneself: no way of reading gives cleared messages, and nobody else notices."""
+"""Clearing a conversation for oneself: no way of reading returns cleared messages, and nobody else notices."""
 
 from __future__ import annotations
 

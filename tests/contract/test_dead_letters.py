@@ -88,7 +88,7 @@ def test_change_is_stored_in_its_place(
     assert not kept(stored, letter)
 
 
-def test_what_cannot_be_retried_stays(server: Stack, stored: Engine, set_aside: Any) -> None:
+def test_dead_letter_that_cannot_be_retried_stays(server: Stack, stored: Engine, set_aside: Any) -> None:
     noise = set_aside(b"not msgpack")
     result = flask(server.env, "dead-letters", "retry", str(noise))
     assert result.returncode == 1

@@ -1,4 +1,4 @@
-"""Sessions end with their sign-in: at join, while they join, and if the news of the end was lost."""
+"""Sessions end with their sign-in: at join, while they join, and even if the publication of the end was lost."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_caller_of_a_handshake_is_checked_again_at_join(
     end(rest(ann), ann)
     ref = client.command_nowait("join", {})
     assert client.wait_closed() == 4401
-    # The news of the end may close the session before its join is answered; then the error answers no command.
+    # The publication of the end may close the session before its join is answered; then the error answers no command.
     errors = [client.replies[ref]] if ref in client.replies else client.named("error")
     assert [error.data["code"] for error in errors] == ["unauthorized"]
 

@@ -1,4 +1,4 @@
-"""An EventSource that the server cannot take now comes back by itself.
+"""If the server cannot take an EventSource now, the EventSource comes back by itself.
 
 By the WHATWG rules (HTML, section 9.2.3) it gives up for good on any status except 200.
 """

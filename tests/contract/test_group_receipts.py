@@ -89,7 +89,7 @@ def test_members_show_where_they_joined(
     assert (live["lastSeq"], [m.get("joinedSeq") for m in live["members"]]) == (3, [None] * 3)
 
 
-def test_where_a_member_joined_is_shown_before_it_is_stored(
+def test_joined_seq_is_shown_before_it_is_stored(
     server: Stack, rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, eve: Account
 ) -> None:
     made = group(ann, ben, eve)

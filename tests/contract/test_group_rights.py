@@ -115,7 +115,7 @@ class World:
             mine.json("POST", f"/requests/{request['conversationId']}/accept")
 
     def fresh(self, by: str, text: str = "fresh") -> str:
-        """Sends a new message of a member. If the sender is no member, the message is from their time in the group."""
+        """Sends a new message of a member. If the sender has left, the message is from their time in the group."""
         if by not in MEMBERS:
             return self.own[by]
         return str(self.clients[by].send(conversation_id=self.group, message=text)["id"])

@@ -122,8 +122,8 @@ def test_invalid_reaction_is_refused(connect: Connect, rest: MakeRest, made: int
 
 
 def test_reaction_over_rest_never_deletes_the_message(rest: MakeRest, made: int, ann: Account, server: Stack) -> None:
-    """A client may normalise the address. Then ``..`` in the path is the message's own address; so no client may ever
-    have a reason to send it, and the address with a query has no such form.
+    """A client may normalise the address, and ``..`` in the path then leads to the message itself. So no client may
+    ever have a reason to send ``..``, and the address with a query has no such form.
     """
     sent = rest(ann).send(conversation_id=made)
     for emoji in ("", *NO_EMOJI):

@@ -48,7 +48,9 @@ def answer(client: RestClient, method: str, path: str, **options: Any) -> tuple[
 
 
 def answers(client: RestClient, group: int, after: str, media: str, outside: int) -> dict[str, tuple[int, str]]:
-    """Everything that reads or uses the message after the removal by its name. Returns status and text of each."""
+    """Makes every request that reads or uses the message after the removal by its id. Returns status and text of each
+    answer.
+    """
     place, here = f"/messages/{after}", {"conversationId": group}
     forward = {"id": str(uuid.uuid4()), "receiverId": outside, "message": "", "forward": {"id": after}}
     return {

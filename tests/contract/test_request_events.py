@@ -1,4 +1,4 @@
-"""Requests reach their user at once on every device, and again those that were away."""
+"""Requests reach every device of their user at once, and later the devices that were away."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def test_requests_of_users_blocked_meanwhile_end_on_resume(
 def test_poll_whose_answer_was_lost_is_answered_again(
     server: Stack, rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, opened: list[Any], name: str
 ) -> None:
-    """The news moved no cursor, so the session that the poll left behind had forgotten them."""
+    """The events moved no cursor, so the session that the poll left behind had forgotten them."""
     group(ann, ben)
     nobody_may(rest(ann))
     client = PollClient(server.base_url, ann)

@@ -153,7 +153,7 @@ def test_own_shadow_messages_change_as_usual(connect: Connect, rest: MakeRest, h
     sent = here.send(message="one", conversation_id=room["id"])["id"]
     lift(host, eve)
     here.fence()
-    here.edit(sent, "two")  # also after the end, nobody else gets to see it
+    here.edit(sent, "two")  # even after the end, nobody else sees it
     here.react(sent, "👍")
     reply = here.send(message="a reply", conversation_id=room["id"], replyTo=sent)["id"]
     [view] = [one for one in rest(eve[1]).history(room["id"])["messages"] if one["id"] == sent]

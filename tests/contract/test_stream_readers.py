@@ -1,4 +1,6 @@
-"""Readers who come, go and read while a stream is written: none has a gap, and each has the whole text at the end."""
+"""Readers who come, leave and read while a stream is written: nobody has a gap, and everybody has the whole text at the
+end.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,7 @@ STEPS = st.lists(st.sampled_from(["wait", "resume", "unread", "history", "other 
 
 @contextmanager
 def writing(writer: Writer) -> Iterator[None]:
-    """Writes pieces one after the other beside the block, then ends the stream."""
+    """Writes pieces one after the other while the block runs, then ends the stream."""
     enough = threading.Event()
 
     def run() -> None:
@@ -88,7 +90,7 @@ def test_no_reader_has_a_gap(
                 reader = connect(transport, ben, cursor)
     for client in (reader, always):
         assert client.next_event(ended(writer.id)).data["message"] == writer.text
-        # The answer of a poll that was broken off is lost, and its texts have no cursor: such a client reads again.
+        # If a poll was broken off, its answer is lost, and the texts in it have no cursor: such a client reads again.
         again = (lambda: one(rest(ben), made, 2)["message"]) if client.transport == "poll" else None
         assert grown(client, writer.id, again) == writer.text
     assert one(rest(ben), made, 2)["message"] == writer.text

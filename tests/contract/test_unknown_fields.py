@@ -48,7 +48,7 @@ def test_unknown_field_of_a_frame_is_named(connect: Connect, ann: Account) -> No
 
 
 def test_refusal_of_a_command_names_what_was_ignored(connect: Connect, ann: Account) -> None:
-    """A misspelt field is often the reason of the refusal."""
+    """A misspelt field is often the reason for the refusal."""
     with refused("invalid") as caught:
         connect("ws", ann).command("send_message", {"conversationid": 1, "message": "x"})
     assert caught.value.data["ignored"] == ["conversationid"]

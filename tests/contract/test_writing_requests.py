@@ -205,7 +205,9 @@ def test_typing_does_not_answer_the_request(
 
 
 def seen_by_sender(rest: RestClient, receiver: Account, events: Any) -> list[Any]:
-    """Returns everything that a sender can see of a conversation, without what differs between any two."""
+    """Returns everything that a sender can see of a conversation, without the values that differ between any two
+    conversations.
+    """
     sent = rest.send(message=f"hello @{receiver.username}", receiver_id=receiver.user_id)
     conversation, message = sent["conversationId"], sent["id"]
     rest.json("PUT", f"/messages/{message}/pin")

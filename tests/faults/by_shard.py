@@ -1,4 +1,4 @@
-"""What happens to the conversations of each shard: their acks and refusals, as the crowd's records arrive."""
+"""Counts acks and refusals of the conversations of each shard, as the crowd's records arrive."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 class ByShard:
     """Give ``add`` to the crowd as its watcher. Counts begin with ``begin``; before it, only places are noted.
 
-    A refusal names a message, and the conversation of the message is known at the latest from its ack. So judge
-    refusals at the end.
+    A refusal names a message, and the ack of the message names its conversation at the latest. So judge refusals at the
+    end.
     """
 
     def __init__(self, shards: int) -> None:

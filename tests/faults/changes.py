@@ -1,8 +1,8 @@
-"""Changes of a talker: reactions, edits of its own messages, and read marks. Each is repeated until it is acked.
-
-A talker has an emoji of its own, reacts at most once to a message, takes it back only after the ack and if it was sent
-once, and edits a message at most once. So the order of repeated changes does not matter (a repeated one may come over
-another connection, and be carried out later than one sent after it), and the judge can tell whose reaction is shown.
+"""Changes of a talker: reactions, edits of its own messages, and read marks. Each is repeated until it is acked. A
+talker has its own emoji, so the judge can see whose reaction is shown. It reacts at most once to a message, takes the
+reaction back only after the ack and if it was sent once, and edits a message at most once. So the order of repeated
+changes does not matter: a repeated change may come over another connection, and be carried out after a change that was
+sent later.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Changes:
 
 
 def overdue(pending: dict[str, Change], after: float) -> list[tuple[str, Change]]:
-    """Returns those that were never sent, or not within the last ``after`` seconds, and counts them as sent."""
+    """Returns the changes that were never sent, or not within the last ``after`` seconds, and counts them as sent."""
     now = time.monotonic()
     found = [(ref, change) for ref, change in pending.items() if now - change.sent_at > after]
     for _, change in found:

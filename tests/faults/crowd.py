@@ -29,7 +29,7 @@ from tests.faults.talker import Talker
 from tests.faults.wires import all_closed
 from tests.support.clients import Account, Refused, RestClient, register
 
-# Or 12, or 20 as in `make faults`: with these, a member of a group has an emoji of its own.
+# Or 12, or 20 as in `make faults`: with these numbers, every member of a group has its own emoji.
 PAIRS = int(os.environ.get("PARLEY_FAULT_PAIRS") or 4)
 # A worker may have died with a medium, a notification or a webhook; another one takes them over after a lease.
 SETTLE_SECONDS = 300
@@ -179,7 +179,9 @@ class Crowd:
             raise TimeoutError(f"{late}; (user, connections, acked, pending): {stuck}") from None
 
     def fault_over(self, timeout: float = 60) -> None:
-        """Measures the recovery, from now to the first ack of anybody, and until everybody has an ack and a message."""
+        """Measures the recovery: the time from now to the first ack, and the time until everybody has an ack and a
+        message.
+        """
         began = time.monotonic()
         acked, received = [t.acked for t in self.talkers], [t.received for t in self.talkers]
         self._wait(lambda: sum(t.acked for t in self.talkers) > sum(acked), timeout, "the first ack after the fault")
@@ -232,7 +234,7 @@ class Crowd:
     # -- the end ---------------------------------------------
 
     def finish(self, database_url: str, ack_timeout: float = 60) -> list[str]:
-        """Stops sending, waits for all pending acks, resumes a last time, and returns everything that is wrong."""
+        """Stops sending, waits for all pending acks, resumes one last time, and returns everything that is wrong."""
         for talker in self.talkers:
             talker.talking = False
         self._ending.set()

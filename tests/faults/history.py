@@ -58,8 +58,8 @@ class History:
             getattr(self, f"_{record['what']}", self.screen.add)(record)
 
     def _shown(self, record: dict[str, Any]) -> None:
-        """The client shows a message: a seq must stay one message until a resync says that the history was lost. An
-        answer over REST comes beside the stream of events, so the resync may be later.
+        """Notes that the client shows a message. A seq must stay one message until a resync reports that the history
+        was lost. An answer over REST comes beside the stream of events, so the resync may come later.
         """
         where = (record["conversationId"], record["seq"])
         shown = self._at.setdefault(where, record["id"])
@@ -180,7 +180,7 @@ def _same_as_stored(history: History, stored: Stored) -> Iterator[str]:
     rows = [row for row in stored.rows if row.seq <= stored.last_visible(row.conversation_id, history.user_id)]
     expected = {row.id: (row.conversation_id, row.seq) for row in rows}
     excused = {row.id for row in rows if row.kind == "system"}  # from before the clients joined
-    if history.resynced:  # then only unread messages are fetched, and nothing is unread for a former member
+    if history.resynced:  # only unread messages are fetched then, and a former member has none
         excused |= {id_ for id_, (c, _) in expected.items() if history.user_id not in stored.members.get(c, ())}
     for id_ in expected.keys() - history.view.keys() - excused:
         yield f"I4 user {history.user_id} never got {id_} {expected[id_]}"

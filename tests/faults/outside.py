@@ -40,13 +40,13 @@ class Outside:
         self._webhooks.append(made["webhookId"])
 
     def retry_webhooks(self, url: str) -> None:
-        """Does what an operator does whose host has refused webhooks: the next try may be ten minutes away."""
+        """Acts as an operator whose host has refused webhooks, because the next try may be ten minutes away."""
         with closing(HostClient(url, KEY)) as server:
             for webhook in self._webhooks:
                 server.answer("PATCH", f"/webhooks/{webhook}", json={"state": "on"})
 
     def forget_expected(self) -> None:
-        """The fault is over: from here on, nothing is expected, and what was belongs to no later test."""
+        """Called when the fault is over: nothing more is expected, and earlier deliveries belong to no later test."""
         for failures in self._failures():
             failures[:] = [failure for failure in failures if not self._is_expected(failure)]
         self.expected = ()

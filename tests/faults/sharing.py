@@ -18,7 +18,9 @@ PAUSE = (1.0, 3.0)
 
 
 async def share_pictures(talker: Talker, conversation_id: int, rng: random.Random) -> None:
-    """Shares PICTURES pictures while the talker talks. An upload without an answer is repeated: no message names it."""
+    """Shares PICTURES pictures while the talker talks. An upload without an answer is repeated, because no message
+    names it.
+    """
     headers = {"Authorization": f"Bearer {talker.account.access_token}"}
     async with httpx.AsyncClient(headers=headers, verify=False, trust_env=False, timeout=10) as http:
         shared = 0

@@ -202,7 +202,7 @@ class Talker:
         self.note("sent", id=id_, body=body)
 
     def _choose_target(self) -> dict[str, Any]:
-        """Chooses the peer mostly; a talker in groups sends a third of its messages to one of them."""
+        """Mostly chooses the peer. A talker in groups sends a third of its messages to one of the groups."""
         if self.groups and self.random.random() < 1 / 3:
             return {"conversationId": self.random.choice(self.groups)}
         return {"receiverId": self.peer.user_id}
@@ -279,7 +279,7 @@ class Talker:
             if ref == "join":
                 await self.hang_up()
         elif data["code"] == "unauthorized" and not self._joined:
-            return  # the join was refused, and with it whatever followed
+            return  # the join was refused, and with it everything after it
         elif ref is not None and self._explained(data, ref):
             return
         elif data["code"] != "internal":
@@ -301,4 +301,4 @@ class Talker:
             return False
         if "conversationId" in self._target.get(ref, {}):
             del self._target[ref], self.pending[ref]
-        return ref not in self.pending  # also if this answers a repetition of a send that has its answer
+        return ref not in self.pending  # also if this answers a repetition of a send that was answered already

@@ -39,7 +39,7 @@ def shared_cluster(clocks: list[SkewedClock], outside: Outside) -> Iterator[Clus
             for child in children:
                 child.env |= clock.env()
 
-    # A gateway whose clock is ahead takes the tokens of the other one for old, so they must last for longer.
+    # A gateway whose clock is ahead treats tokens of the other gateway as old, so they must live longer.
     settings = outside.settings() | {"ACCESS_TOKEN_SECONDS": "14400"}
     outside.expected = ("ImmatureSignatureError", "Message timestamp too")  # other services refuse wrong times
     with cluster_running(settings, prepare=put_on_machines) as cluster:
@@ -56,7 +56,7 @@ def right_again(clocks: list[SkewedClock]) -> Iterator[None]:
 
 
 def clock_is_wrong(url: str) -> bool:
-    """Returns whether the gateway says so itself. One of the two is always wrong."""
+    """Returns whether the gateway itself warns of its clock. One of the two clocks is always wrong."""
     return "The clock of this process" in httpx.get(f"{url}/readyz?verbose", timeout=10).text
 
 

@@ -1,4 +1,4 @@
-"""A deployment by app.json stays within the connections of the Redis plan that it names, and says so if it cannot."""
+"""A deployment by app.json stays within the connections of its Redis plan, and reports it if it cannot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The disk of a store is full: Redis refuses writes, Postgres fails or ends. Nothing is acked that is not stored."""
+"""The disk of a store is full: Redis refuses writes, or Postgres fails or ends. Everything acked is stored."""
 
 from __future__ import annotations
 

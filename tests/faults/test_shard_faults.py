@@ -43,8 +43,8 @@ def choose(by_shard: ByShard, rng: random.Random) -> int:
 
 @contextmanager
 def others_go_on(crowd: Crowd, by_shard: ByShard, lost: int) -> Iterator[None]:
-    """Takes a shard away in the block. Then expects acks in all conversations of the others, also after all sessions
-    have joined again. ``assert_no_other_is_overloaded`` judges the refusals once the shard is back.
+    """Takes a shard away in the block, and expects acks in all conversations of the other shards, also after all
+    sessions have joined again. ``assert_no_other_is_overloaded`` judges the refusals once the shard is back.
     """
     by_shard.begin()
     began = time.monotonic()
@@ -152,7 +152,7 @@ def test_shard_that_hangs_stops_no_other(
 
 @pytest.mark.scale
 def test_chat_goes_on_when_the_killed_first_shard_is_back(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
-    """With it, everything that exists once is away, and the broker of Celery."""
+    """Everything that exists once is then away as well, and so is the broker of Celery."""
     with chat() as crowd:
         crowd.wait_acks(rng.randint(2, 4))
         cluster.stores.servers[0].kill()

@@ -18,7 +18,7 @@ from tests.support.clients.sse import SseParser
 
 POLL_SECONDS = 5
 COMMANDS_AT_ONCE = 8
-# What closes the wires that were left. `all_closed` waits for it.
+# The tasks that close the wires that were left. `all_closed` waits for them.
 _closing: set[asyncio.Task[None]] = set()
 BROKEN = (OSError, WebSocketException, TimeoutError, asyncio.IncompleteReadError, httpx.HTTPError)
 
@@ -101,8 +101,8 @@ class RestWire:
     """Commands go over REST, and events come over a stream that ``_read`` reads.
 
     While a fetch is under way, events wait for its answer. Otherwise an answer that was read before an event could
-    replace the newer state of the event. An event that is older than the answer does no harm: the last one about a
-    message comes last.
+    replace the newer state of the event. An event that is older than the answer does no harm, because the last event
+    about a message comes last.
     """
 
     over_rest = True

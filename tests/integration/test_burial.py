@@ -1,4 +1,4 @@
-"""A gateway that another one took for dead: its sessions miss nothing, in whatever order things happen.
+"""If another gateway took a gateway for dead, its sessions miss nothing, no matter in which order things happen.
 
 The scripts run in a real Valkey. The test takes the bus's publications from its own subscription, and so decides when
 they reach the hub.

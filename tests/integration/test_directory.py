@@ -1,4 +1,6 @@
-"""A closed directory: users who were not met are like users who do not exist, for every operation with a user id."""
+"""A closed directory: every operation with a user id treats users whom the caller has not met like users who do not
+exist.
+"""
 
 from __future__ import annotations
 
@@ -167,7 +169,7 @@ def people(engine: Engine) -> dict[str, int]:
         ("off", [], []),
     ],
 )
-def test_what_each_mode_finds(
+def test_each_mode_finds_its_users(
     engine: Engine,
     redis_client: redis.Redis,
     people: dict[str, int],

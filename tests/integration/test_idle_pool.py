@@ -1,4 +1,4 @@
-"""The pool of connections to Postgres gives back those that were idle for a while."""
+"""The pool of connections to Postgres closes those that were idle for a while."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A large group: whatever comes and goes, every online member has every message once, at every gateway."""
+"""A large group: every online member gets every message once, at every gateway, no matter what connects and
+disconnects.
+"""
 
 from __future__ import annotations
 

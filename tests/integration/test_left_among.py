@@ -1,4 +1,4 @@
-"""``left_among`` finds the conversations that a user has left, whether Postgres has that already or not."""
+"""``left_among`` finds the conversations that a user has left, even if Postgres does not have that yet."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""A replay of many pages with a plan has what one read of everything has, wherever it is cut and whatever changes
-meanwhile.
+"""A replay of many pages with a plan returns the same as one read of everything, no matter where it is cut and what
+changes while it runs.
 """
 
 from __future__ import annotations

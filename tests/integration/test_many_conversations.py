@@ -1,4 +1,6 @@
-"""A user of 5,000 conversations: the list, a join and a resume read pages for what happened, not for what exists."""
+"""A user of 5,000 conversations: the pages that the list, a join and a resume read depend on what has changed, not on
+how many conversations exist.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,7 @@ from app.store.replica import StoreReads
 from app.store.sql import driver
 from tests.support.plans import pages, plans_of, without_indexes
 
-# An act with which nothing has happened may read so many pages of Postgres.
+# An act may read this many pages of Postgres if nothing has happened.
 MOST_PAGES = 500
 PAGES_PER_EVENT, PAGES_PER_CONVERSATION = 3, 20
 ME, UNREAD = 1, 20
@@ -205,7 +207,7 @@ def test_long_resume_costs_the_same_in_pages_of_any_size(me: Reader, monkeypatch
 
 
 def test_plan_of_a_long_resume_takes_little_memory(me: Reader) -> None:
-    """At most so much while the session waits for its reader, however much it missed."""
+    """A session that waits for its reader takes at most this much memory, no matter how much it missed."""
     plan = ReplayPlan()
     me.first_page(me.last - 100 * HOUR_US, plan)
     assert 200_000 < sum(sys.getsizeof(getattr(plan, name)) for name in ReplayPlan.__slots__) < 400_000

@@ -226,7 +226,7 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
 
 
 def test_loss_is_noticed_when_the_first_server_is_the_primary_again(pair: Pair) -> None:
-    """The run of the server has the id that it had when the lost versions were seen in it."""
+    """The run of the server has the same id as when the lost versions were seen."""
     more, less = History(nothing_stored), History(nothing_stored)
     for history, version in ((less, 5), (more, 8)):
         assert not history.is_behind(pair.primary)

@@ -38,7 +38,7 @@ from tests.support.processes import Stack, base_env
 from tests.support.transaction_pooler import TransactionPooler
 
 SERVERS = 3
-# Everything that a session can keep for the next client of its server connection.
+# All state that a session can leave for the next client of its server connection.
 LEFT_BEHIND = """
     SELECT name || '=' || setting FROM pg_settings WHERE source = 'session'
     UNION ALL SELECT 'prepared ' || statement FROM pg_prepared_statements

@@ -1,4 +1,6 @@
-"""A deployment with a replica: every route that it serves shows what was written before, whatever the replica does."""
+"""A deployment with a replica: every route that it serves shows everything that was written before, no matter what the
+replica does.
+"""
 
 from __future__ import annotations
 
@@ -179,7 +181,7 @@ def test_a_replica_that_lags_hides_nothing(stack: Stack, chat: Chat, paused: Emb
 
 
 def test_a_new_group_and_its_members_are_seen_at_once(chat: Chat, paused: EmbeddedPostgres) -> None:
-    """They are not in the log: only the position of the whole database covers them."""
+    """These changes are not in the log: only the position in the write-ahead log covers them."""
     assert paused.running()
     group = chat.rest.group("Group")["id"]
     assert [message["seq"] for message in chat.rest.history(group)["messages"]] == [1]

@@ -1,6 +1,7 @@
 """Changes that are made while a session resumes: between the read of the tail and the read of Postgres.
 
-The replay omits changes that come live anyway. It must have all earlier ones, also if the same row has changed again.
+The replay omits changes that come live anyway. It must have all earlier changes, even if the same row has changed
+again.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from app.store.engine import create_engine
 from dev.processes import free_port
 from tasks import index_messages, maintenance
 
-# From the text, because a task reads celeryconfig.py as soon as anybody asks for its name.
+# Read from the text, because a task reads celeryconfig.py as soon as its name is read.
 SWEEPS = re.findall(r'^@sweep\("(\w+)"\)\ndef (\w+)', Path(maintenance.__file__).read_text(), re.MULTILINE)
 
 GATHERED = {

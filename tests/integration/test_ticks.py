@@ -1,4 +1,4 @@
-"""Ticks of beat: those that waited do not run one after another, and no clock decides which ones are late."""
+"""Ticks of beat: ticks that waited do not run one after another, and no clock decides which ones are late."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One limit per user over many gateways: never more than allowed, never less than due."""
+"""One limit per user over many gateways: a user never gets more than allowed, nor less than due."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ class Gateway:
         self.deliver()
 
     def lose_subscription(self) -> None:
-        """What was published and not delivered is lost."""
+        """Loses everything that was published and not delivered."""
         self.bus.close()
         self.subscribe()
         self.watches.register_all()
@@ -330,9 +330,8 @@ class World:
             self.gateways[at] = self._make()
 
     def settle(self) -> None:
-        """All heartbeats come, also the one that reads again after a loss, and everything is delivered.
-
-        A gateway that was paused may send its heartbeat before it reads what was published meanwhile.
+        """Delivers everything and sends all heartbeats, also the one that reads again after a loss. A gateway that was
+        paused may send its heartbeat before it reads the publications of the pause.
         """
         for _ in range(2):
             for gateway in self.gateways:

@@ -1,4 +1,4 @@
-"""Many sessions find out together whether they missed anything, in a few statements, and none misses something."""
+"""A few statements find out for many sessions whether they missed anything, and no session misses anything."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ STATEMENTS_AT_ONCE = 7
 
 
 class Sessions:
-    """``replay`` is what a session reads by itself."""
+    """``replay`` is the read that a session makes by itself."""
 
     def __init__(self, engine: Engine, client: redis.Redis) -> None:
         self.engine, self.redis = engine, client

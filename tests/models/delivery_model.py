@@ -87,7 +87,7 @@ class World(NamedTuple):
     session: Session = Session()
     snapshot: Redis | None = None
     greatest: int = 0  # the greatest version that the gateway or the drain has seen
-    acts: tuple[str, ...] = ()  # what senders, reader and failure may still do
+    acts: tuple[str, ...] = ()  # the acts that senders, reader and failure may still do
 
 
 class Violation(Exception):
@@ -131,7 +131,7 @@ INTERNAL = frozenset({"drain", "deliver", "resume", "beat", "notice"})  # happen
 
 
 def broken(world: World, *, settled: bool) -> str | None:
-    """Returns which invariant does not hold. Some hold always, the others once nothing more happens by itself."""
+    """Returns the invariant that does not hold. Some must always hold, others once nothing happens by itself."""
     session, store = world.session, world.store
     left = store.left_seq
     replacing = session.fresh  # the messages on the screen belong to a lost history, and are about to go

@@ -1,4 +1,4 @@
-"""Several gateways, one large group, and who must get which of its messages."""
+"""A model of several gateways and one large group, which decides who must get which messages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from app.store.conversations import ConversationState, MemberState
 
 EPOCH, GROUP, OWNER = 3, 8, 1
 FILLERS = range(1001, 1101)
-OLD = "old"  # a gateway of the release before: it keeps no rosters
+OLD = "old"  # a gateway of the previous release, which keeps no rosters
 GATEWAYS = ("r-one", "r-two", OLD)
 ROOM = AppendLimits(max_records=100_000, max_bytes=100_000_000, dedupe_seconds=600)
 
@@ -184,7 +184,7 @@ class World:
             self.redis.delete(keys.FIRST.conversation(GROUP), keys.FIRST.members(GROUP), keys.FIRST.counts(GROUP))
 
     def lose_index(self) -> None:
-        """A release that does not know it kept only the hash of the group from expiring."""
+        """An older release kept only the hash of the group from expiring."""
         self.redis.delete(keys.FIRST.members(GROUP))
 
     def bury(self, name: str) -> None:
@@ -265,7 +265,7 @@ class World:
         self.bus.close()
 
     def _check_roster(self, name: str) -> None:
-        """The roster is what Redis has, and the gateway is counted for at least as many."""
+        """The roster equals Redis' members, and the gateway is counted for at least as many."""
         flat: dict[bytes, bytes] = self.redis.hgetall(keys.FIRST.counts(GROUP))  # type: ignore[assignment]
         changes, counted = self.redis.mget(keys.FIRST.places, keys.FIRST.places_counted)  # type: ignore[misc]
         others = int(changes or 0) - int(counted or 0)

@@ -1,4 +1,4 @@
-"""`make audit` fails for a vulnerable package, and says so if the data of vulnerabilities cannot be reached."""
+"""`make audit` fails for a vulnerable package, and reports it if the data of vulnerabilities cannot be reached."""
 
 from __future__ import annotations
 

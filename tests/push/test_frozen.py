@@ -1,6 +1,5 @@
-"""DESIGN promise 4: a live session that does not confirm counts as none.
-
-A session that confirms prevents the notification.
+"""Promise 4 of docs/architecture.md: a live session that does not confirm does not count. A session that confirms
+prevents the notification.
 """
 
 from __future__ import annotations

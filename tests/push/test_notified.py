@@ -339,7 +339,9 @@ def test_being_added_to_a_group_makes_no_notification(pushing: Pushing, person: 
 
 
 def test_edit_that_names_somebody_notifies_them(pushing: Pushing, person: MakePerson, online: Online) -> None:
-    """Regardless of their acts before. Anybody who was named before, or has a live session, is not notified again."""
+    """Their earlier acts make no difference. Members who were named before, or have a live session, are not notified
+    again.
+    """
     ann = person("Ann")
     names = ("muted", "received", "read", "named before", "online", "other")
     people = {name: person() for name in names}

@@ -1,4 +1,4 @@
-"""The event for hosts about a message of which no device of a member could be notified."""
+"""The event for hosts about a message for which no device of a member could be notified."""
 
 from __future__ import annotations
 

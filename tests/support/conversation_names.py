@@ -190,7 +190,7 @@ class _Statement:
         return next(self._candidates(name, scope), None)
 
     def _candidates(self, name: str, scope: Scope) -> Iterator[Column]:
-        """Yields what a name without a table may be: a column of the innermost relation that has one."""
+        """Yields the columns that a name without a table may mean: those of the innermost relation that has one."""
         for number in reversed(list(scope.values())):
             table = self._distributed.get(number)
             if table and TABLES[table] == name:

@@ -72,7 +72,7 @@ class Sentinels:
         return next(server for server in self.servers if server is not primary)
 
     def fail_over(self) -> None:
-        """Has the Sentinels promote the replica. The old primary takes writes for about ten seconds more."""
+        """Makes the Sentinels promote the replica. The old primary accepts writes for about ten more seconds."""
         replica = self.other()
         with self.sentinel() as client:
             client.execute_command("SENTINEL", "FAILOVER", SERVICE)

@@ -89,7 +89,9 @@ class ShardedStores(EmbeddedStores):
         return self.start()
 
     def settings(self, redis_url: str) -> dict[str, str]:
-        """Returns the settings of a stack over these stores. At another address than theirs, all shards are there."""
+        """Returns the settings of a stack over these stores. If the address is not theirs, all shards are at that
+        address.
+        """
         found = {"REDIS_URL": redis_url}
         if self.layout.shards > 1:
             found |= {"SHARDS": str(self.layout.shards)}

@@ -29,7 +29,7 @@ class StandIn(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Ignores broken pipes: a client that stops waiting is not this server's fault."""
+        """Ignores broken pipes, because a client that stops waiting is not this server's fault."""
         if not isinstance(sys.exception(), ConnectionError):
             self.failures.append(repr(sys.exception()))
 

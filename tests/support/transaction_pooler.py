@@ -1,9 +1,10 @@
-"""A pooler in transaction mode, as small as the tests need it: it refuses and mixes up what pgbouncer does.
+"""A minimal pooler in transaction mode. It refuses the same options as pgbouncer, and mixes up sessions in the same
+way.
 
 * Start-up parameters other than pgbouncer's are refused with its error. Clients see a process id that is not the
   server's.
-* Each transaction, and each single statement outside of one, gets the next server connection. So whatever a session
-  keeps (settings, session locks, prepared statements) appears in the wrong place at once.
+* Each transaction, and each single statement outside of one, gets the next server connection. So any state of a session
+  (settings, session locks, prepared statements) appears in the wrong place at once.
 
 It uses threads. ``with TransactionPooler(host, port, database) as pooler`` listens on ``pooler.port``. COPY, TLS,
 passwords and cancel requests are not supported.

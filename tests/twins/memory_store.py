@@ -1,8 +1,8 @@
 """An in-memory twin of the tables of messages, members and marks, and of the engine.
 
 ``MemoryStore`` has the store's functions under their names, with the connection first. ``replace`` puts them in the
-place of the real ones in the modules that use them. Both pass tests/twins/store_contract.py. The twin knows messages
-and marks; changes, settings, media and groups' histories are always empty in it.
+place of the real ones in the modules that use them. Both pass tests/twins/store_contract.py. The twin has messages and
+marks; changes, settings, media and groups' histories are always empty in it.
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ class MemoryStore:
         return Page(rows[:limit], len(rows) > limit)
 
     def _among(self, user_id: int, version: int, among: Among) -> Sequence[int]:
-        """Returns those of the user's conversations that the caller knows to have changed, or all that did."""
+        """Returns the user's conversations that changed: those that the caller names, or all."""
         changed = self.changed_conversations(None, user_id, version) if among is None else among
         return [id_ for id_ in self.conversation_ids_of(None, user_id) if id_ in changed]
 

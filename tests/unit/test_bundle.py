@@ -1,4 +1,4 @@
-"""The page's modules are put together into scripts that behave as the modules do."""
+"""The page's modules are bundled into scripts that behave as the modules do."""
 
 from __future__ import annotations
 

@@ -145,7 +145,9 @@ def test_forwarded_addresses_count_from_the_right_and_hosts_are_ignored(
     ],
 )
 def test_origins_that_no_browser_sends_are_refused_at_the_start(origin: str) -> None:
-    """Otherwise, the operator would look for the fault elsewhere, and some would also break the header for frames."""
+    """Otherwise, the operator would search for the fault elsewhere, and some of them would also break the header for
+    frames.
+    """
     assert len(list(origin_problems([origin], production=False))) == 1
 
 

@@ -1,4 +1,4 @@
-"""Hydrating: once for all who wait, in their order, and never under an epoch that is over."""
+"""Hydrating: once for all waiting callers, in their order, and never under an epoch that is over."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A group is shown with what Redis has of it, but never as newer than the messages that are shown with it."""
+"""A group is shown with Redis' state, but never as newer than the messages that are shown with it."""
 
 from __future__ import annotations
 

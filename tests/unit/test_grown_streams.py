@@ -1,4 +1,4 @@
-"""Which streams a replay shows again although they have no version after its beginning."""
+"""A replay shows some streams again although they have no version after its beginning."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from dev.processes import wait_until
 
 
 class Renewals:
-    """Counts calls, and fails as often as it is told to."""
+    """Counts calls, and fails a given number of times."""
 
     def __init__(self, failures: int = 0) -> None:
         self.count = 0

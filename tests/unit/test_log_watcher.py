@@ -1,4 +1,4 @@
-"""The watcher of the log starts a drain only if records wait and nobody stores them."""
+"""The watcher of the log starts a drain only if records wait and no drain stores them."""
 
 from __future__ import annotations
 

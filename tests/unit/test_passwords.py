@@ -51,7 +51,7 @@ def test_unknown_user_costs_the_same_work_as_a_known_one() -> None:
 
 
 def test_hash_of_no_password_is_compared_to_its_end() -> None:
-    """A malformed one would be refused at once, and its time would tell that there is no such user."""
+    """A malformed hash would be refused at once, and the time would reveal that there is no such user."""
     with pytest.raises(VerifyMismatchError):
         PasswordHasher().verify(passwords._nobody, "a guess")
     assert passwords._nobody != Passwords()._nobody

@@ -1,4 +1,4 @@
-"""Each attribute that we use although its library does not document it: the test fails when the attribute goes.
+"""Each test uses an attribute that its library does not document, and fails when the attribute is gone.
 
 docs/how-to/upgrade-a-dependency.md lists them. The last two tests keep that page and the code equal.
 """

@@ -1,4 +1,4 @@
-"""Refusals: at once for those who make mistakes, in turns for those who go on."""
+"""The first refusals of a client are given at once, further ones in turns."""
 
 from __future__ import annotations
 

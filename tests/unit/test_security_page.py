@@ -1,4 +1,4 @@
-"""docs/security.md: rows that hold name tests that exist; all other rows say what does not hold."""
+"""In docs/security.md, rows that hold name tests that exist, and all other rows state what does not hold."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def test_repetition_that_waited_during_the_loss_is_looked_up_again(is_hydrated: 
         gateway.redis.lose_data()
         gateway.begin_epoch(EPOCH + 1)
         gateway.epoch.adopt(Epoch(EPOCH + 1, now_ms()))
-        if is_hydrated:  # another gateway was quicker
+        if is_hydrated:  # another gateway was faster
             hydrate(Shard(gateway.redis), EPOCH + 1, gateway.store.states[PAIR])
         gateway.work_until(lambda: len(replies) == 3)
         found = {text: (ack, error) for text, ack, error in replies.all}

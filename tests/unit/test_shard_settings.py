@@ -1,4 +1,4 @@
-"""SHARDS and REDIS_SHARD_URLS: how many shards there are, and where."""
+"""SHARDS and REDIS_SHARD_URLS set the number of shards and their addresses."""
 
 from __future__ import annotations
 

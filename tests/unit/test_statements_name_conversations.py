@@ -1,4 +1,6 @@
-"""If conversations are distributed, every statement about them says which ones, so that it runs only where they are."""
+"""If conversations are distributed, every statement about them names them, so that it runs only on the servers that
+have them.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ from app.store.layout import TABLES
 from app.store.sql import HotStatement, OneForm
 from tests.support.conversation_names import tables_of, unnamed
 
-# They run on all servers, and why that must be.
+# Statements that run on all servers, and why they must.
 ON_ALL = {
     "epochs._GREATEST_VERSION._whole": "once after a Redis lost its data: the greatest version of all conversations",
     "epochs._GREATEST_VERSION._part": "the same, if there are several shards",
@@ -31,7 +33,7 @@ ON_ALL = {
     "streams._UNTOUCHED": "the sweep looks for streams that nobody grows; few are open",
     "streams._PLACES": "the host names a stream by the id of its message alone",
 }
-# They also read tables that are not distributed, which Citus copies to where the conversations are.
+# Statements that also read tables that are not distributed, which Citus copies to the servers with the conversations.
 WITH_OTHER_TABLES = {
     "import_writes._MOVE": "the messages of an import, which are moved a thousand at a time",
     "import_writes._GIVE_BACK": "messages of one conversation of an import",

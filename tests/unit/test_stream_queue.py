@@ -1,4 +1,4 @@
-"""The text of a stream finds its shard, and stays in order meanwhile."""
+"""The texts of a stream find its shard, and stay in order while it is looked up."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from app import task_queue
 
 
 def test_drain_of_the_first_shard_is_woken_as_by_the_previous_release(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its workers know no shards. The others' number is an argument."""
+    """Workers of the previous release have no shards. The number of every other shard is an argument."""
     sent: list[tuple[str, Any]] = []
     client = SimpleNamespace(send_task=lambda task, arguments, **_: sent.append((task, arguments)))
     monkeypatch.setattr(task_queue, "celery", lambda: client)

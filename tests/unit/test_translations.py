@@ -1,4 +1,4 @@
-"""Languages of the server: which one a person gets, plural forms, and errors."""
+"""Languages of the server: the choice for a person, plural forms, and errors."""
 
 from __future__ import annotations
 

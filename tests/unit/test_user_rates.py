@@ -1,4 +1,4 @@
-"""When a gateway lets acts through from its local tokens, and when it requests more."""
+"""A gateway lets acts through from its local tokens, and requests more in time."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_waiting_acts_proceed_in_order_as_far_as_the_tokens_reach(rate: UserRate
     redis.grant(0, wait=0.5)
     assert [number for number, _ in order] == list(range(50))
     refused = [number for number, error in order if error is not None]
-    # 8 on credit that were paid, 10 granted, 8 on credit during the second request
+    # 8 on credit, which are paid; 10 granted; 8 on credit during the second request
     assert refused == list(range(26, 50))
 
 

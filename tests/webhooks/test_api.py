@@ -229,7 +229,7 @@ def test_deliveries_are_listed_and_replayed(host: HostClient, receiver: WebhookR
 def test_killed_workers_lose_nothing(
     server: Stack, host: HostClient, receiver: WebhookReceiver, hooked: int, rest: MakeRest
 ) -> None:
-    """All workers die again and again while they deliver. Every message arrives, in order but for repetitions."""
+    """All workers die again and again while they deliver. Every message arrives, in order except for repetitions."""
     zoe_id, zoe = host.new_account()
     group = host.new_group(zoe_id)
     receiver.delay = 0.05

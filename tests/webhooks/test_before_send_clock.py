@@ -1,4 +1,4 @@
-"""The hook before sending is signed with the time of Postgres, whatever this process's clock says."""
+"""The hook before sending is signed with the time of Postgres, even if this process's clock is wrong."""
 
 from __future__ import annotations
 

@@ -56,7 +56,9 @@ def test_every_event_arrives_signed_and_in_the_order_of_its_lane(world: World) -
 def test_worker_with_a_wrong_clock_signs_with_the_time_of_postgres(
     world: World, monkeypatch: pytest.MonkeyPatch, ahead: int
 ) -> None:
-    """The receiver refuses times that are five minutes off. Ahead by days, the worker would also give up at once."""
+    """The receiver refuses times that are five minutes off. If the worker's clock was ahead by days, the worker would
+    also give up at once.
+    """
     right = time.time
     world.webhook("/clock")
     world.events(world.lane())
@@ -128,7 +130,7 @@ def test_receiver_that_hangs_does_not_hold_up_others(world: World) -> None:
 
 
 def test_runner_rests_while_a_receiver_hangs(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lanes that are due cannot begin while all places are taken. The runner does not ask Postgres for them."""
+    """Lanes that are due cannot begin while all places are taken. The runner does not query Postgres for them."""
     released = threading.Event()
 
     def hang(_: Received) -> None:

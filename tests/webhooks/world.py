@@ -42,7 +42,7 @@ class World:
             return store.add_webhook(conn, **wanted)
 
     def events(self, *lanes: int, type_: str = "message.created") -> None:
-        """Adds an event to each of the lanes, in one transaction. Its data say which one of its lane it is."""
+        """Adds an event to each of the lanes, in one transaction. Its data contain its number within its lane."""
         new = [
             NewEvent(lane, type_, b'{"lane":%d,"n":%d}' % (lane, n), now_ms()) for n, lane in enumerate(lanes, start=1)
         ]
@@ -65,7 +65,7 @@ class World:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """A runner that starts again whenever it ends, as beat has it."""
+        """A runner that starts again whenever it ends, as beat starts it."""
         done = threading.Event()
 
         def run() -> None:

@@ -9,9 +9,8 @@ Event = tuple[int, bytes]
 
 @dataclass(frozen=True)
 class Case:
-    """``events`` precede ``failure``, a close code, which must be known after ``known_after`` bytes.
-
-    Not one byte later, as the stream may never continue; and not earlier, as the bytes before it were valid.
+    """``events`` precede ``failure``, a close code, which the decoder must report after ``known_after`` bytes: not one
+    byte later, because the stream may never continue, and not earlier, because the bytes before it were valid.
     """
 
     id: str

@@ -1,6 +1,7 @@
 """A standard EventSource (Chromium's, and the package `eventsource`) outlives an outage of Redis and misses nothing.
 
-A reverse proxy or a fetch option gives it the token: a ticket works only once, so it is not for reconnecting.
+A reverse proxy or a fetch option gives it the token, because a ticket works only once and so cannot be used to
+reconnect.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ SETTINGS = {
     "PUBLIC_URL": "https://chat.example",
     "DEMO_KEY": DEMO_KEY,
     "SERVER_API_KEY": SERVER_API_KEY,
-    "STRICT_REQUESTS": "true",  # the page must not send what the server does not know
+    "STRICT_REQUESTS": "true",  # the page must not send fields that the server does not have
     "TOKEN_REQUESTS_PER_MINUTE": "0",
     "VAPID_PRIVATE_KEY": VAPID_KEY,
     "VAPID_SUBJECT": "mailto:push@parley.example",

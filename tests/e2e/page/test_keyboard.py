@@ -47,7 +47,7 @@ def test_all_acts_of_the_comparison_are_here() -> None:
 
 @pytest.mark.parametrize("name", sorted(ACTS, key=lambda name: name == LAST))
 def test_act_works_with_only_the_keyboard(place: Place, name: str) -> None:
-    place.page.goto("about:blank")  # nothing is left of the act before
+    place.page.goto("about:blank")  # nothing is left of the previous act
     place.open(place.direct)
     place.said("hello from Ben")
     ACTS[name](place)

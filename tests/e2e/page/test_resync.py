@@ -40,7 +40,7 @@ def lose_cursors(page: Page) -> None:
 
 
 class Deaf:
-    """Drops all stream events while ``deaf``; ``resync`` then tells the page that it missed some."""
+    """Drops all stream events while ``deaf``; ``resync`` then shows the page that it missed some."""
 
     def __init__(self, page: Page) -> None:
         self.deaf = False
@@ -146,7 +146,7 @@ def test_resync_during_a_session(window: OpenWindow, people: People) -> None:
 
 
 def test_message_that_the_server_lost_leaves_the_screen(window: OpenWindow, people: People) -> None:
-    """Its receiver has seen it, and its sender never sent it again. One seq was given to another message since."""
+    """Its receiver has seen it, and its sender never sent it again. Since then, another message got its seq."""
     ann, ben, conversation = people.pair()
     kept = ben.say(conversation, "kept")
     here = window()

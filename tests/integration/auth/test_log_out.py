@@ -168,7 +168,7 @@ def test_logout_without_redis_takes_effect_and_says_what_follows(api: Api, cut_o
     assert_problem(cut_off.post("/api/v1/auth/logout", token=account.access), 401, "unauthorized")
 
 
-def test_what_a_logout_without_redis_left_open_follows_when_redis_answers(
+def test_rest_of_a_logout_without_redis_follows_when_redis_answers(
     api: Api, cut_off: Api, parley: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     account = api.register()

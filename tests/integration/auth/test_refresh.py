@@ -38,7 +38,7 @@ def test_second_use_revokes_the_whole_family_and_no_other(api: Api) -> None:
     refresh(api, other_device.refresh)
 
 
-def test_of_simultaneous_uses_one_wins_and_the_family_is_revoked(api: Api) -> None:
+def test_one_of_simultaneous_uses_wins_and_the_family_is_revoked(api: Api) -> None:
     account = api.register()
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: api.post("/api/v1/auth/refresh", token=account.refresh), range(8)))

@@ -89,7 +89,7 @@ def test_code_that_turned_it_on_does_not_sign_in(api: Api) -> None:
 
 
 @pytest.mark.parametrize("kind", ["one-time", "recovery"])
-def test_of_simultaneous_uses_of_a_code_one_wins(api: Api, kind: str) -> None:
+def test_one_of_simultaneous_uses_of_a_code_wins(api: Api, kind: str) -> None:
     person = enable(api)
     challenges = [challenge_for(api, person) for _ in range(8)]
     code = person.code() if kind == "one-time" else person.recovery[0]

@@ -39,7 +39,7 @@ def wait_until_ended(log: LogAndStore, backend: int) -> None:
     deadline = time.monotonic() + PATIENCE
     while log.query("SELECT 1 FROM pg_stat_activity WHERE pid = :pid", pid=backend):
         assert time.monotonic() < deadline, "the frozen transaction does not end"
-        end_frozen_drains(log.engine, connections.IDLE_SECONDS)  # as another drain does that meets its lock
+        end_frozen_drains(log.engine, connections.IDLE_SECONDS)  # as another drain does that waits for its lock
         time.sleep(0.02)
 
 
@@ -118,7 +118,7 @@ def test_pipeline_that_goes_on_is_not_ended(log: LogAndStore) -> None:
 def test_frozen_drain_makes_no_dead_letter_when_it_goes_on(
     log: LogAndStore, impatient: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its connection was ended for a reason that is not the record's."""
+    """Its connection was ended for a reason that has nothing to do with the record."""
     ann, ben = add_users(log.engine, 2)
     pair = add_direct(log.engine, ann, ben)
     log.hydrate(pair)

@@ -1,5 +1,5 @@
-"""An epoch is given up while the log and the tails still hold records: nobody acts on a lost message, and
-an old drain does not change the new epoch.
+"""An epoch is given up while the log and the tails still hold records. Nobody can change a lost message, and an old
+drain does not change the new epoch.
 """
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ def test_each_loss_of_entries_is_logged_once(world: World, caplog: pytest.LogCap
         world.log.send(world.pair, world.ann, "lost")
         world.log.send(world.pair, world.ann, "kept")
         world.log.redis.xtrim(keys.FIRST.log, maxlen=1, approximate=False)
-        stops = iter((False, False, False, True))  # it looks at the log three times
+        stops = iter((False, False, False, True))  # it reads the log three times
         assert drain.run()
         logged = [record.message for record in caplog.records]
         assert logged.count("the log lost unstored entries; its epoch is given up") == losses

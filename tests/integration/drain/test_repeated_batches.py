@@ -1,6 +1,5 @@
-"""A drain that hung may repeat its batch after its successor has stored later changes. Those must stand.
-
-With a slow Postgres, a batch of changes outlasts the lease. A reaction that was taken back was then inserted again.
+"""A drain that hung may repeat its batch after its successor has stored later changes. The later changes must stay.
+With a slow Postgres, a batch of changes outlasts the lease; a reaction that was taken back was then inserted again.
 """
 
 from __future__ import annotations

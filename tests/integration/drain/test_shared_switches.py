@@ -73,8 +73,8 @@ class Writer:
 
 @pytest.fixture
 def engines(settings: Settings) -> Iterator[list[Engine]]:
-    """One for each drain: a drain keeps in mind by its engine what it has seen. Drains wait longer for Postgres than
-    web processes do.
+    """An engine for each drain, because the state of the switches is remembered by engine. Drains wait longer for
+    Postgres than web processes do.
     """
     made = [create_engine(settings, timeout_seconds=PATIENCE) for _ in PARTS]
     yield made
@@ -94,7 +94,7 @@ def writers(redis_client: redis.Redis, engine: Engine, engines: list[Engine]) ->
 
 @contextmanager
 def all_storing(writers: list[Writer]) -> Iterator[None]:
-    """The block runs while the writers store. They store some more after it."""
+    """Runs the block while the writers store. They store some more afterwards."""
     stopped = threading.Event()
     with ThreadPoolExecutor(len(writers)) as threads:
         storing = [threads.submit(writer.store_until, stopped) for writer in writers]
@@ -105,7 +105,7 @@ def all_storing(writers: list[Writer]) -> Iterator[None]:
         finally:
             stopped.set()
             for one in storing:
-                one.result(PATIENCE)  # an error of a writer says more than that of somebody who waits for it
+                one.result(PATIENCE)  # the error of a writer is more useful than the error of a test that waits for it
 
 
 def store_some(writers: list[Writer]) -> None:

@@ -48,7 +48,7 @@ def batches(monkeypatch: pytest.MonkeyPatch) -> Sizes:
 def test_no_other_drain_begins_while_a_batch_takes_longer_than_the_lease(
     log: LogAndStore, pair: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It would take the first one for dead, although this one only waits for Postgres."""
+    """The second drain would take the first one for dead, although that only waits for Postgres."""
     lease_seconds = 0.5
     others: list[bool] = []
     original = store_records.RecordStore.store

@@ -206,7 +206,7 @@ def test_group_that_was_made_and_deleted_after_the_check_stays_deleted(world: Im
 def test_group_that_disappears_while_its_place_is_looked_up(
     world: ImportWorld, sample: Sample, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The import is refused its place, and does not find who has it."""
+    """The import is refused its place, and does not find the conversation that has it."""
     import_id = world.begin(sample.lines)
     world.run_to(import_id, "messages")
     others = [world.add_group(sample.one)]

@@ -1,4 +1,4 @@
-"""Of random histories, which are all stored, the reads of both parts are together the read of all conversations."""
+"""In random histories that are stored completely, the reads of both parts together equal one read of all."""
 
 from __future__ import annotations
 

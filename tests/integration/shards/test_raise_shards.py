@@ -1,4 +1,4 @@
-"""Raising the number of shards: what refuses it, what it prepares in Redis and Postgres, and how it is repeated."""
+"""Raising the number of shards: when it is refused, what it prepares in Redis and Postgres, and how it is repeated."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def test_marks_of_the_first_shard_stay_complete(one: Installation) -> None:
     assert read_epoch(one.first) == before
 
 
-def test_what_a_former_use_of_a_new_shard_left_is_deleted(one: Installation) -> None:
+def test_data_of_a_former_use_of_a_new_shard_are_deleted(one: Installation) -> None:
     of = ShardKeys(1)
     one.client.set(of.epoch, "77:0")
     one.client.xadd(of.log, {"e": "1"})
@@ -280,7 +280,7 @@ def test_command_that_was_killed_after_the_number_changed_deletes_moved_streams_
 
 
 def test_sweep_passes_over_streams_that_moved(one: Installation) -> None:
-    """They are left if the command was killed; both copies are then long idle."""
+    """These copies are left if the command was killed. Both copies have then been idle for long."""
     moves = next(group for group in one.groups if group % 2)
     one.open_stream(moves, "text")
 

@@ -1,4 +1,4 @@
-"""A chat goes on after the number of shards was raised: with cursors from before, on each transport."""
+"""A chat goes on after the number of shards was raised: with earlier cursors, on each transport."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def before_the_raise(chat: Chat, group: int, streamed: str) -> list[str]:
 
 
 def resumed_after(chat: Chat, cursors: dict[str, str | None]) -> None:
-    """Each session gets what it missed and what is new, once."""
+    """Each session gets everything that it missed and everything new, once."""
     clients = [chat.join(transport, cursor) for transport, cursor in cursors.items()]
     chat.say("after")
     for client in clients:

@@ -1,4 +1,4 @@
-"""Reads over all conversations of a user see what waits in the logs of both shards."""
+"""Reads over all conversations of a user include the records that wait in the logs of both shards."""
 
 from __future__ import annotations
 
@@ -230,6 +230,6 @@ def test_state_of_a_shard_ends_with_its_epoch(two: TwoShards, many: Talks) -> No
     two.drain_all()
     counts(two, many.ann)
     two.run("UPDATE log_state SET epoch = epoch + 1 WHERE id = 2")
-    two.run("UPDATE read_conversations SET unread = CAST(ARRAY[] AS bigint[])")  # a false state shows if it is used
+    two.run("UPDATE read_conversations SET unread = CAST(ARRAY[] AS bigint[])")  # a wrong state shows if it is used
     two.run("UPDATE noted_changes SET noted = 0")
     assert counts(two, many.ann) == {many.ids[1]: 2}

@@ -1,4 +1,4 @@
-"""A replay of one shard has what its conversations changed, and nothing of the other shard."""
+"""A replay of one shard has the changes of its conversations, and nothing of the other shard."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ NOW = int(time.time() + 7200) * 1_000_000  # beyond all versions
 
 
 def test_each_shard_replays_its_own_conversations(two: TwoShards) -> None:
-    """The clock of shard 0 is an hour ahead: with one position for both, one of them would bring all or nothing."""
+    """The clock of shard 0 is an hour ahead: with one position for both, a replay would bring everything of one shard
+    or nothing of the other.
+    """
     [ann] = add_users(two.engine, 1)
     ids = [two.direct(number, ann) for number in range(2)]
     others = [two.other(id_, ann) for id_ in ids]

@@ -1,4 +1,4 @@
-"""``flask shards``: what it shows, and which numbers it refuses."""
+"""``flask shards`` shows the shards, and refuses some numbers."""
 
 from __future__ import annotations
 

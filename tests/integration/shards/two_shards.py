@@ -38,7 +38,7 @@ LIMITS = AppendLimits(max_records=100_000, max_bytes=1 << 28, dedupe_seconds=600
 
 
 class TwoShards:
-    """The clock of shard 0 is an hour ahead, so that no comparison of versions of both can be right."""
+    """The clock of shard 0 is an hour ahead, so that comparing versions of both shards is always wrong."""
 
     def __init__(self, engine: Engine, client: redis.Redis) -> None:
         client.flushall()

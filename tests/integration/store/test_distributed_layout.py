@@ -1,7 +1,6 @@
-"""The forms of the statements for distributed conversations do what the forms for one Postgres do.
-
-Both run on PostgreSQL; one database has the layout that Citus needs (distribute_conversations.prepare). The same acts
-must lead to the same answers. What Citus itself accepts was tried beside this suite (docs/decisions/citus.md).
+"""The statements' forms for distributed conversations do the same as their forms for one Postgres. Both run on
+PostgreSQL; one database has the layout that Citus needs (distribute_conversations.prepare). The same acts must lead to
+the same answers. Whether Citus itself accepts the statements was tried outside of this suite (docs/decisions/citus.md).
 """
 
 from __future__ import annotations
@@ -178,7 +177,7 @@ def test_statements_note_what_triggers_note(twins: Twins) -> None:
     assert found[0] == found[1]
 
 
-def test_of_many_callers_one_opens_the_conversation(layout: Engine) -> None:
+def test_one_of_many_callers_opens_the_conversation(layout: Engine) -> None:
     one, other = add_users(layout, 2)
 
     def open_(_: int) -> Any:

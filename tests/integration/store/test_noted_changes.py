@@ -1,4 +1,4 @@
-"""The notes of changes lead to every conversation that changed: reads return what a look at all of them returns."""
+"""Notes of changes lead to every conversation that changed: reads return the same as a look at all of them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def history(engine: Engine, request: pytest.FixtureRequest) -> History:
 
 
 def every_conversation(conn: Connection, user: int) -> list[int]:
-    """Returns those in which the user is or was, without the notes."""
+    """Returns the conversations in which the user is or was, without the notes."""
     found = conn.execute(text("SELECT conversation_id FROM members WHERE user_id = :u ORDER BY 1"), {"u": user})
     return list(found.scalars())
 

@@ -1,4 +1,4 @@
-"""Changes while ``partition_messages`` runs: random ones of several writers, and each interleaving with a step."""
+"""Changes while ``partition_messages`` runs: random changes by several writers, and each interleaving with a step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""``partition_messages`` divides the table while everything runs, and loses, keeps and changes nothing wrongly."""
+"""``partition_messages`` divides the table while everything runs. It loses no row, keeps no deleted row, and changes
+none.
+"""
 
 from __future__ import annotations
 

@@ -198,7 +198,7 @@ def test_ended_sessions_are_listed_until_their_last_token_expires(conn: Connecti
     }  # fmt: skip
 
 
-def test_of_simultaneous_uses_of_one_token_exactly_one_rotates(conn: Connection, engine: Engine) -> None:
+def test_exactly_one_of_simultaneous_uses_of_a_token_rotates(conn: Connection, engine: Engine) -> None:
     sid, expires = new_session(conn, engine), now_ms() + HOUR_MS
 
     def rotate(_: int) -> str:

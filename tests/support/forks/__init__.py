@@ -1,4 +1,4 @@
-"""Starts servers and commands of the tests as forks of processes that have imported what they import (template.py).
+"""Starts servers and commands of the tests as forks of a process that has made their imports already (template.py).
 
 Nearly all CPU time of a start is imports: a stack of forks takes a quarter of it. A fork is a process like any other:
 with a session, an environment, a log, sockets and an exit code of its own.

@@ -1,4 +1,4 @@
-"""A process that has imported what a server imports, and forks servers and commands: ``python -m … web`` or ``worker``.
+"""A process that has made the imports of a server, and forks servers and commands: ``python -m … web`` or ``worker``.
 
 It reads requests from stdin and writes answers to stdout, each a line of JSON. It has read no settings, opened no
 connection and started no thread. ``tasks`` and celeryconfig.py read settings while they are imported, so every fork
@@ -128,7 +128,7 @@ def _answer(value: int | None) -> None:
 
 
 def become(command: str | list[str], env: dict[str, str], output: str, errors: str) -> None:
-    """Makes this fork what a shell and exec would have made, and runs the program."""
+    """Turns this fork into the process that a shell and exec would have made, and runs the program."""
     _open_as(0, os.devnull, os.O_RDONLY)
     for number, path in ((1, output), (2, errors)):
         _open_as(number, path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
@@ -177,7 +177,7 @@ def words(command: str) -> list[str]:
 
 
 def unpatch() -> None:
-    """Takes back what gunicorn's arbiter has without gevent. The worker and wsgi.py patch it, as they always do."""
+    """Restores what gunicorn's arbiter has without gevent. The worker and wsgi.py patch it, as they always do."""
     from gevent import monkey
 
     for name in UNPATCHED:

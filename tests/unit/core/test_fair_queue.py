@@ -1,4 +1,4 @@
-"""A queue that is fair to groups, and the delays of somebody who guesses."""
+"""A queue that is fair to groups, and the delays for guessed passwords."""
 
 from __future__ import annotations
 

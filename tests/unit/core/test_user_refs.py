@@ -16,7 +16,7 @@ from app.core.user_refs import user_refs
         ('"7",7', ["7", 7]),
         (r'"a,b","say \"hi\"",x"y', ["a,b", 'say "hi"', 'x"y']),
         ("ü-字 1,a/b", ["ü-字 1", "a/b"]),
-        ("٣", ["٣"]),  # a digit of another script is no number
+        ("٣", ["٣"]),  # a digit of another script does not make a number
         (str(2**53 - 1), [2**53 - 1]),
     ],
 )

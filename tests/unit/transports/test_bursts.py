@@ -1,4 +1,4 @@
-"""A burst changes nothing that a client sees or that is marked delivered. It only calls fewer functions."""
+"""A burst changes nothing that a client gets, and no delivered mark. It only calls fewer functions."""
 
 from __future__ import annotations
 
@@ -42,7 +42,9 @@ class Other(WebSocketSession):
 
 
 class Room:
-    """Sessions of one gateway, each with a scripted socket. ``starts``: their positions in each of several shards."""
+    """Sessions of one gateway, each with a scripted socket. ``starts``: their positions in each shard, if there are
+    several.
+    """
 
     def __init__(
         self, stack: ExitStack, rooms: list[list[int]], users: list[int], starts: list[list[int]], *, bursts: bool

@@ -14,7 +14,7 @@ from app.transports.event_flow import EventFlow
 
 
 class Flow(EventFlow):
-    """The store has the events up to 3. ``asked`` are the look-ups without an answer."""
+    """The store has the events up to 3. ``asked`` has the look-ups that are not answered yet."""
 
     def __init__(self) -> None:
         replay = SimpleNamespace(changes_since=self._changes_since, news_since=self._news_since)

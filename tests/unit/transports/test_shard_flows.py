@@ -1,4 +1,4 @@
-"""Sessions of several shards: each shard's events come once and in order, whatever happens to the others."""
+"""Sessions of several shards: each shard's events come once and in order, whatever happens to other shards."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ users_of = st.lists(st.sampled_from(USERS), min_size=1, unique=True)
 
 
 class OneShard:
-    """What one shard publishes and stores. ``work``: replays that were begun and have not run. ``online``: the users
-    that its Redis has at this gateway.
+    """One shard: what it publishes and stores. ``work``: replays that were begun and have not run. ``online``: the
+    users that its Redis has at this gateway.
     """
 
     def __init__(self, number: int) -> None:
@@ -103,7 +103,7 @@ class OneShard:
                 flow.resume_from_store()
 
     def leave(self) -> None:
-        """Its Redis does not answer any more, and nothing is sent to it either."""
+        """Its Redis does not answer any more, and nothing more is sent to it."""
         self.away, self.connected = True, False
 
     def come_back(self) -> None:
@@ -417,7 +417,7 @@ def test_cursor_of_an_ended_epoch_of_one_shard_is_answered_with_resync() -> None
 
 
 def test_flow_of_a_shard_that_comes_back_during_a_fetch_follows_the_answer() -> None:
-    """The answer has the state from before the events that the flow would write."""
+    """The answer has an older state than the events that the flow would write."""
     world = World()
     client = world.join(None)
     away = world.shards[2]

@@ -33,7 +33,7 @@ def environ(**changes: Any) -> dict[str, Any]:
 
 
 def passed_on(refusal: Exception, given: dict[str, Any]) -> Any:
-    """Returns the refusal that the application behind the door gets, None without one."""
+    """Returns the refusal that the application behind the door gets, or None."""
     keeper: Any = Doorkeeper(refusal)
     seen: list[Any] = []
 

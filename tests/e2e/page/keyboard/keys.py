@@ -1,4 +1,6 @@
-"""``Keys``: a person who has only a keyboard. Every step checks that the focus is somewhere, and that it shows."""
+"""``Keys``: a person who has only a keyboard. Every step checks that an element has the focus, and that the focus is
+visible.
+"""
 
 from __future__ import annotations
 

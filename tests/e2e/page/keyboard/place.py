@@ -47,7 +47,7 @@ class Place:
     def open(self, conversation: int) -> None:
         self.page.goto(f"{self.base_url}/#/c/{conversation}")
         row = self.page.locator(f'[data-conversation="{conversation}"][aria-current="true"]')
-        expect(row).to_be_attached()  # the title may still be that of the conversation before
+        expect(row).to_be_attached()  # the title may still be that of the previous conversation
         expect(self.field).to_be_focused()
 
     def group(self, name: str) -> int:

@@ -1,4 +1,4 @@
-"""A small shop: customers, orders, a login, and a task that ships orders. It knows nothing about Parley."""
+"""A small shop: customers, orders, a login, and a task that ships orders. It does not use Parley."""
 
 from __future__ import annotations
 
