@@ -1,7 +1,7 @@
 -- For the scripts that change presence: the counts and rosters of large conversations (app/message_log/lua/large.lua).
 
 -- Counts a change of presence. Gateways that keep no rosters move no counts; then the two numbers move apart.
--- places: the key with the number of changes. Returns by how much they are apart.
+-- places: the key with the number of changes. Returns the difference.
 local function count_change(places, gateway)
   local changes = redis.call('INCR', places)
   if string.sub(gateway, 1, 2) == 'r-' then return changes - redis.call('INCR', places .. '-counted') end

@@ -1,4 +1,4 @@
--- Registers that sessions of a gateway watch users, and reads the presence of these users: what changes later is published.
+-- Registers that sessions of a gateway watch users, and reads the presence of these users. Later changes are published.
 --
 -- KEYS  1 gateways that watch, by user  2 users that this gateway watches  3 online  4 last seen, not in Postgres yet
 -- ARGV  1 gateway  2... users, at most 1,000

@@ -26,7 +26,7 @@ local function forget_watches(prefix, gateway)
   stop_watching(prefix, gateway, users)
 end
 
--- Returns gateway -> those of the changes whose users it watches.
+-- Returns gateway -> the changes of users whom it watches.
 local function changes_by_watcher(prefix, changes)
   local found = {}
   for first = 1, #changes, 1000 do
@@ -42,9 +42,9 @@ local function changes_by_watcher(prefix, changes)
   return found
 end
 
--- Publishes to the gateways that watch, or to all of them if all watch. While gateways of an older release are there, which
--- register no watches, all get it. If nobody receives what is published to a gateway, it has lost its subscription. It registers
--- its watches again when it subscribes.
+-- Publishes to the gateways that watch, or to all of them if all watch. Gateways of an older release register no
+-- watches; while one is there, all gateways get it. If nobody receives a publication to a gateway, the gateway has lost
+-- its subscription. It registers its watches again when it subscribes.
 local function publish_to_watchers(epoch, changes, prefix, channel)
   local counted = redis.call('PUBSUB', 'NUMSUB', channel, prefix .. 'watching')
   local found, watching_all = changes_by_watcher(prefix, changes), 0

@@ -60,12 +60,12 @@ local function has_flag(what, flag)
   return type(what) == 'table' and math.floor((what[3] or 0) / flag) % 2 == 1
 end
 
--- Returns the dedupe mark of a message that is not in Postgres yet and has this id, or nil. While Postgres is away for
+-- Returns the dedupe mark of a message that is not in Postgres yet and has this id, or nil. If Postgres is away for
 -- long, the message outlives its mark.
 local function mark_of_waiting(c, id)
   local tail = call('LRANGE', c.tail, 0, -1)
   for i = 1, #tail do
-    local r = string.find(tail[i], id, 1, true) and unpack_msg(tail[i]) or {}  -- to unpack all of a backlog would take long
+    local r = string.find(tail[i], id, 1, true) and unpack_msg(tail[i]) or {}  -- decoding all would take long
     local adds = r[1] == KIND_MESSAGE or r[1] == KIND_BLOCKED_MESSAGE or r[1] == KIND_SHADOW_MESSAGE
     if adds and r[7] == id then return format('%d:%.0f:%.0f:%d', r[3], r[4], r[5], r[6]) end
   end
@@ -120,7 +120,7 @@ local function move_mark(c, kind, user, seq, index)
   log(c, kind, seq, index, audience(c, user))
 end
 
--- Moves a read mark that only its user sees. The field may be missing after a loss, then the record repeats an older one.
+-- Moves a read mark that only its user sees. If the field is missing after a loss, the record repeats an older one.
 local function move_shadow_read(c, user, seq, index)
   local field = format('h:%d', user)
   local marks = call('HMGET', c.key, format('r:%d', user), field)

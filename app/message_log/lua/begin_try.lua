@@ -1,4 +1,4 @@
--- Counts one try of a password as a failure, unless the failures before it still delay. A success deletes the key.
+-- Counts one try of a password as a failure, unless earlier failures still delay it. A success deletes the key.
 --
 -- KEYS[1]  hash: n (failures), wait_until (microseconds)
 -- ARGV[1]  the failure from which delays begin

@@ -45,7 +45,7 @@ local UNKNOWN, NOT_A_MEMBER, FULL, UNCHANGED, UNCHANGED_PENDING, FORBIDDEN, LAST
 local VERSION_CONFLICT, STALE, READ_ONLY, STOPPED = 14, 15, 16, 20
 local EDITS = {[KIND_EDITED] = true, [KIND_SHADOW_EDITED] = true}
 local PINS = {[KIND_PINNED] = true, [KIND_SHADOW_PINNED] = true}
-local STREAM_TEXT_SECONDS = 60  -- for readers who still took the stream for open
+local STREAM_TEXT_SECONDS = 60  -- for readers for whom the stream was still open
 local MEMBERS_SHOWN = 100
 local MEMBER, ADMIN, OWNER = 1, 2, 3
 local ROLES = {'member', 'admin', 'owner'}
@@ -63,7 +63,7 @@ end
 local function group_of(c)
   if not c.group then
     local f = call('HMGET', c.key, 'k', 'o', 'a', 'f', 'i')
-    local ranks = {}  -- false for those who went
+    local ranks = {}  -- false for users who have left
     if c.large then setmetatable(ranks, {__index = function(_, user) return is_member(c, user) and MEMBER or nil end}) end
     for _, user in ipairs(c.members) do ranks[user] = MEMBER end
     for _, user in ipairs(f[3] and unpack_msg(f[3]) or {}) do ranks[user] = ADMIN end
@@ -77,7 +77,7 @@ local function size_of(c)
   return c.large and of_large().size(c) or #c.members
 end
 
--- The members who may see the message with this seq. Others get no change of it. `only` is the only one, or nil.
+-- The members who may see the message with this seq. Others get no change of it. `only` is the only such user, or nil.
 local function who_sees(c, user, seq, only)
   if only then return {only} end
   local to = audience(c, user)
@@ -134,7 +134,8 @@ local function change_message(c, kind, user, what, index)
   end
 end
 
--- Ends a stream. `token` recognizes the same call, sent again. Without a collected text (Redis lost it), the end is as good.
+-- Ends a stream. `token` recognizes the same call, sent again. If Redis has lost the collected text, the end is applied
+-- all the same.
 local function end_stream(c, user, what, index)
   local seq, read_in, token = what[1], what[2], what[5]
   if read_in ~= 0 and read_in ~= epoch then return answer(STALE) end
@@ -177,7 +178,7 @@ local function move_marks(c, what, index)
 end
 
 -- Each function checks a change and applies it to `group`. It returns nil, or the number of a result if it refuses.
--- `made` collects who comes and goes, and the fields of the system message's JSON.
+-- `made` collects the users who join and leave, and the fields of the system message's JSON.
 local apply = {}
 
 local function come(c, group, users, maximum, made)
@@ -266,7 +267,7 @@ function apply.info(_, group, user, what, made)
   made.details = ',' .. what[3]
 end
 
--- Moves who came and went. Records of this call that came before keep their audience.
+-- Moves users who have joined and left. Earlier records of this call keep their audience.
 local function save_members(c, group, made)
   if c.large then
     if #made.came + #made.went > 0 then of_large().move(c, made.came, made.went) end
@@ -346,14 +347,14 @@ local function change_group(c, user, what, index)
   answer(0, c.seq, version, now_ms)
 end
 
--- Tells a member that their conversations are others than before, because one was imported.
+-- Notifies a member that they have other conversations than before, because one was imported.
 local function announce_new(c, user, index)
   if not is_member(c, user) then return answer(NOT_A_MEMBER) end
   if not has_room(index) then return answer(FULL) end
   log(c, KIND_ADMITTED, 0, index, {user})
 end
 
--- The list of members is a new one: records of this call that came before keep their audience.
+-- The list of members is a new one, so earlier records of this call keep their audience.
 local function admit(c, user, what, index)
   if what[1] == 1 then return announce_new(c, user, index) end
   if is_member(c, user) then return unchanged(c) end

@@ -1,11 +1,11 @@
 -- Gives the epoch up if Redis came back older than it was: a replica that lagged was promoted, or its file lost the last
 -- second. A new epoch then begins from Postgres.
 --
--- A writer compares before it writes over a new connection. So the first comparison in a run of the server sees the version
--- with which the run began, and keeps it: later, the clock moves the version past everything that was seen before. What was
--- seen in one run must have been there when the next one began.
+-- A writer compares before it writes over a new connection. So the first comparison in a run of the server sees the
+-- version with which the run began, and stores it. Later, the clock moves the version past everything that was seen
+-- before. Everything that was seen in one run must have been there when the next run began.
 --
--- A server that was a primary before, and is one again after two failovers, has the id that it had. Its second time counts as
+-- A server that becomes the primary again after two failovers has the same run id as before. Its second time counts as
 -- a run of its own: "<run id>#<version>".
 --
 -- KEYS  1 epoch  2 version  3 runs
@@ -14,7 +14,7 @@
 -- Returns {1 if the epoch was given up, else 0, the present run}.
 
 local RUNS_KEPT = 16
-local info = redis.pcall('INFO', 'server')  -- not every user may call it: then all runs count as one
+local info = redis.pcall('INFO', 'server')  -- if our user may not call it, all runs count as one
 local run = type(info) == 'string' and string.match(info, 'run_id:(%x+)') or ''
 local epoch = redis.call('GET', KEYS[1])
 if not epoch then return {0, run} end
@@ -36,7 +36,7 @@ for i = #runs, 1, -1 do
     had = runs[i + 1] and tonumber(string.match(runs[i + 1], '%d+$')) or version
     break
   elseif i == #runs then
-    had = tonumber(string.match(runs[i], '%d+$'))  -- if its run is not known any more
+    had = tonumber(string.match(runs[i], '%d+$'))  -- if its run is no longer known
   end
 end
 local seen = tonumber(ARGV[1])

@@ -5,8 +5,8 @@
 -- ARGV  1 epoch under which Postgres was read  2 last seq  3 last version  4 seconds that an idle conversation stays
 --       5 msgpack: {{user, delivered seq, read seq}, ...}  6 how many members are prepared, 0 if it is not large
 --       7.. field, value, ...: as keys.conversation describes
--- Returns 1 if the conversation is in Redis now, 0 if it must be read again: the epoch has changed, or what was prepared
--- has expired.
+-- Returns 1 if the conversation is in Redis now, 0 if it must be read again, because the epoch has changed or the prepared
+-- part has expired.
 
 local epoch = redis.call('GET', KEYS[1])
 local is_large = ARGV[6] ~= '0'

@@ -1,5 +1,5 @@
 -- Large conversations: their members, and how many of them are online at each gateway. Follows log.lua. presence.lua and
--- beat.lua move the counts when users come and go (docs/decisions/large-groups.md).
+-- beat.lua move the counts when users connect and disconnect (docs/decisions/large-groups.md).
 --
 -- Keys: cm:<conversation>, gc:<conversation> and ug:<user> (app/message_log/keys.py).
 -- Gateways with ROSTER_MARK in their names keep rosters. To the others, of an older release, `gc:` has the beginning of a
@@ -9,14 +9,14 @@
 --     {KIND_ROSTER_LEFT, conversation, build}  the users are no members any more
 --
 -- If most gateways hold a member, one PUBLISH goes to the channel of all gateways that keep rosters.
--- The functions are made only if a call meets a large conversation: to other calls they cost nothing.
+-- The functions are made only if a call meets a large conversation, so they cost other calls nothing.
 
 function of_large()
   if functions_of_large then return functions_of_large end
   local ROSTER_MARK = 'r-'
   local LISTED_UP_TO = 10000  -- the hash has a list of so many members, for gateways of an older release
   local INDEX_SECONDS, INDEX_RENEWED = 30 * 86400, 7 * 86400
-  local AT_ONCE, NOTES = 4000, 3  -- NOTES: the fields of the counts that are no gateways
+  local AT_ONCE, NOTES = 4000, 3  -- NOTES: the number of fields of the counts that are not gateways
   local self, except, fixed = {}, {}, {}  -- users -> the members who are not among them; users -> their routes, if known
   local at = {}  -- users -> gateway that keeps no rosters -> beginning of a bus item for it
   local others  -- how often presence was changed without moving counts
@@ -25,7 +25,7 @@ function of_large()
     return string.sub(gateway, 1, #ROSTER_MARK) == ROSTER_MARK
   end
 
-  -- Notes that the user may be a member. Members are never without this note.
+  -- Notes that the user may be a member. Every member has this note.
   local function note(c, user)
     local key = prefix .. 'ug:' .. format('%d', user)
     call('SADD', key, c.id)
@@ -54,7 +54,7 @@ function of_large()
     call('EXPIRE', c.index, ARGV[5])
   end
 
-  -- Returns gateway -> those of the users who are there, as numbers.
+  -- Returns gateway -> the users who are there, as numbers.
   local function by_gateway(users)
     local found = {}
     for first = 1, #users, AT_ONCE do
@@ -80,7 +80,7 @@ function of_large()
     if #routes > 0 then fan_out(users, pack(record)) end
   end
 
-  -- Counts from the beginning, and gives each gateway its roster.
+  -- Makes the counts, and gives each gateway its roster.
   local function build(c)
     c.build = epoch * 4294967296 + call('INCR', prefix .. 'builds')
     c.counts, c.lists = {}, {}
@@ -206,7 +206,7 @@ function of_large()
   end
 
   -- Publishes everything of this call to all gateways that keep rosters, if most of them hold members. Returns whether it
-  -- did. Items for single gateways must not come between: they would overtake.
+  -- did. There must be no items for single gateways in between: they would overtake.
   function self.publish_widely()
     local out, gateways = {}, call('ZCARD', prefix .. 'gateways')
     for i = 1, #items do

@@ -1,10 +1,10 @@
--- Prepares some members of a large conversation that is being hydrated: many at once would hold Redis up for everybody.
--- hydrate.lua ends it.
+-- Prepares some members of a large conversation that is being hydrated, because many at once would hold up Redis
+-- for everybody. hydrate.lua completes it.
 --
 -- KEYS  1 hash of the loading conversation  2 set of its members
 -- ARGV  1 prefix  2 conversation  3 seconds that the notes of its members live  4 seconds that loading takes at most
 --       5 msgpack: {{user, delivered seq, read seq, 1 if marked as unread}, ...}
--- The notes (large_groups in app/message_log/keys.py) are written first: a member is never without one.
+-- The notes (large_groups in app/message_log/keys.py) are written first, so that every member has one.
 
 for _, row in ipairs(cmsgpack.unpack(ARGV[5])) do
   local user = string.format('%d', row[1])

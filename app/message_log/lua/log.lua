@@ -130,8 +130,8 @@ local function fan_out(users, packed)
   items[#items + 1] = {users, packed}
 end
 
--- The users who get a record of `user`: all members, or only `user` in a direct conversation with a block. HOST, which is
--- no user, is blocked by nobody.
+-- The users who get a record of `user`: all members, or only `user` in a direct conversation with a block. Nobody can
+-- block HOST, which is not a user.
 local function audience(c, user)
   return user ~= HOST and c.blockers and #c.blockers > 0 and {user} or c.members
 end
@@ -185,7 +185,7 @@ local function gateway_of(index)
   return unpack_msg('\149' .. ARGV[FIRST_END + index])[5]
 end
 
--- A read that does not move the user's mark: it only takes back that the user marked the conversation as unread.
+-- A read that does not move the user's mark. It only ends the state "marked as unread" of the conversation.
 local function end_marked_unread(c, user, index)
   if call('HDEL', c.key, format('u:%d', user)) == 0 then return end
   local ending = pack(user, '', '"markedUnread":false', '', gateway_of(index))
@@ -244,7 +244,8 @@ local function routes_of(users, found)
 end
 
 -- Returns list of users -> its routes. The routes of more than a few members are cached until any user comes online or
--- goes offline. Storing them costs as much as looking them up, so they are stored only if nobody did between two messages.
+-- goes offline. Storing them costs as much as looking them up, so they are stored only if nobody connected or
+-- disconnected between two messages.
 local function all_routes()
   local routes, cached, lists = {}, {}, nil
   local present

@@ -24,7 +24,7 @@ local function trim(tail, count, version)
   end
 end
 
--- Subtracts what was removed from the counts of the log, and notes up to where everything is stored.
+-- Subtracts the removed entries from the counts of the log, and notes the version up to which everything is stored.
 local function count_down(whole)
   local before = redis.call('HMGET', KEYS[2], 'records', 'bytes', 'gone', 'stored')
   local records, bytes = tonumber(before[1] or '0'), tonumber(before[2] or '0')

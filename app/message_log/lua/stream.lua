@@ -12,7 +12,7 @@
 --     4  conversation not in Redis                  7  for 'close': it has ended, or its writer is about to end it
 --     16 only owners and admins write in this group
 --     9  the user is a member, but not the writer   12 no such stream, or the writer is not a member any more
---     20 it has ended (for 'close' by its writer: not by them)
+--     20 it has ended (for 'close' by its writer: somebody else ended it)
 --     21 a gap, or another text is there            22 the text would be longer than the maximum
 -- On the bus: {users, {31, conversation, seq, id, from, text, session}}
 
@@ -59,7 +59,7 @@ local function bytes_of(text, characters)
   return at
 end
 
--- What is new of a text that begins before the end of the collected one, or nil if it is another text.
+-- The new part of a text that begins before the end of the collected one, or nil if the texts differ.
 local function new_part(s, from, text)
   local there = call('GET', s.text) or ''
   local rest = string.sub(there, bytes_of(there, from) + 1)

@@ -12,7 +12,7 @@ local over, grown = {}, {}
 local time = call('TIME')  -- of Redis, as in the scores
 local cutoff = time[1] * 1000 + math.floor(time[2] / 1000) - tonumber(ARGV[2])
 
--- A stream of another epoch: Postgres has its message, or nobody has.
+-- A stream of another epoch: either Postgres has its message, or the message is lost.
 local function forget(place)
   local conversation, seq = string.match(place, '^(%d+):(%d+)$')
   call('ZREM', KEYS[1], place)

@@ -1,15 +1,15 @@
 -- Reads the records of some conversations that are accepted but not stored yet.
 --
--- KEYS  1 log  2 version  3 memberships  4 epoch  5 streams
--- ARGV  1 prefix  2.. conversation ids
--- Returns {version, epoch, entries of the log, {change, ...}, {conversation, {seq, ...}, ...}, conversation, {record, ...},
--- ...}: the membership changes of all conversations, and of each given conversation that has any, its open streams and its
--- records, packed as they were logged. `version` is
--- the last assigned version: every record up to it is in a tail now, or was in Postgres before.
--- If the epoch was given up, what is still in the log is lost: `epoch` is 0, and no entries and records are returned.
+-- KEYS  1 log  2 version  3 memberships  4 epoch  5 streams ARGV  1 prefix  2.. conversation ids Returns {version,
+-- epoch, entries of the log, {change, ...}, {conversation, {seq, ...}, ...}, conversation, {record, ...}, ...}: the
+-- membership changes of all conversations, and of each given conversation that has any, its open streams and its
+-- records, packed as they were logged. `version` is the last assigned version: every record up to it is in a tail now,
+-- or was in Postgres before. If the epoch was given up, everything that is still in the log is lost: `epoch` is 0, and
+-- no entries and records are returned.
 --
 -- Nearly all conversations of a user have neither records nor streams. So EXISTS first counts the keys of up to AT_ONCE
--- conversations, and halves what has some: one command for a thousand conversations without any, ten for each with.
+-- conversations, and looks at the halves of a group that has some. That takes one command for a thousand conversations
+-- without any, and ten for each conversation with some.
 
 local AT_ONCE = 1000
 
