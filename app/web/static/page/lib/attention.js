@@ -1,4 +1,4 @@
-// Decides which of this browser's tabs calls for attention: one of them, and none while one has the focus.
+// Decides which of this browser's tabs calls for attention: one of them, but none while a tab has the focus.
 
 /** Returns true if the user looks at this tab. */
 export const focused = () => document.visibilityState === "visible" && document.hasFocus();

@@ -1,4 +1,4 @@
-/** Registers the service worker of the installed page: it takes what other apps share. Not needed in a tab of the browser. */
+/** Registers the service worker of the installed page, which receives content from other apps. Browser tabs need none. */
 export function serveInstalledPage() {
   const register = () => navigator.serviceWorker?.register("sw.js", { scope: "./" }).catch(() => undefined);
   if (matchMedia("(display-mode: standalone)").matches) register();

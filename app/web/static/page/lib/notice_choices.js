@@ -12,5 +12,5 @@ export function chooseNotices(changes) {
   localStorage.setItem(KEY, JSON.stringify({ ...noticeChoices(), ...changes }));
 }
 
-/** Returns whether notifications can be shown now: the browser knows them, and the user has allowed them. */
+/** Returns whether notifications can be shown now: the browser supports them, and the user has allowed them. */
 export const mayShow = () => "Notification" in globalThis && Notification.permission === "granted";

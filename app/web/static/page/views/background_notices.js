@@ -45,7 +45,7 @@ export class BackgroundNotices {
     return { title: titleOf(store, conversation), body: [...body].slice(0, MAX_TEXT).join("") };
   }
 
-  /** Shows the new text of an edited message, or the unread message before a deleted one. */
+  /** Shows the new text of an edited message or, after a deletion, the previous unread message. */
   #correct({ conversationId, id, ...changes }, deleted = false) {
     const shown = this.#shown.get(conversationId);
     const conversation = this.#app.store.conversations.get(conversationId);

@@ -40,7 +40,7 @@ export class Completion {
     field.addEventListener("input", (event) => /** @type {InputEvent} */ (event).isComposing || this.#later());
     field.addEventListener("blur", () => this.close());
     field.addEventListener("click", () => this.close());
-    this.#later(); // for what was typed while this module was loading
+    this.#later(); // for text that was typed while this module was loading
   }
 
   /** Returns whether the key belonged to the open list. @param {KeyboardEvent} event */

@@ -78,7 +78,7 @@ export class Composer {
     this.#refresh();
   }
 
-  /** Loads the message that a draft of another day or device answers. Drops the reply if there is no such message. */
+  /** Loads the message that a draft of another day or device answers. Drops the reply if that message does not exist. */
   async #findReply(id) {
     const gone = (error) => (error.code === "not_found" ? null : this.#reply);
     const found = await this.#app.store.message(this.#id, id).catch(gone);

@@ -84,7 +84,7 @@ export class Details {
     return this.#app.store.conversations.peerOf(conversation);
   }
 
-  /** The name and picture, and what the other person of a direct conversation says about themselves. */
+  /** The name and picture, and the status of the other person in a direct conversation. */
   #who(conversation) {
     const { store } = this.#app;
     const { description } = conversation;

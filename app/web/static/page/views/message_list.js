@@ -283,7 +283,7 @@ export class MessageList {
   }
 }
 
-/** Says that a link leads to no message that the user sees. Other errors stay errors. */
+/** Shows that a link leads to no message that the user can see. Other errors stay errors. */
 function absent(error) {
   if (error.code !== "not_found") throw error;
   toastError(error, absentWords());

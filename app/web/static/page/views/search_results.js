@@ -65,7 +65,7 @@ export class SearchResults {
     }
   }
 
-  /** Asks for messages, from `cursor` on, until there are some or the server has looked at all. */
+  /** Requests messages, from `cursor` on, until there are some or the server has searched all. */
   async #page(query, number, cursor) {
     const { client } = this.#app.store;
     const which = { q: query || undefined, conversationId: this.conversationId, ...this.#filters.values };

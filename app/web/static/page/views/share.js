@@ -1,4 +1,5 @@
-// Takes what another app shared with the installed page: the service worker keeps it (client/sw.js) and opens #/share.
+// Takes content that another app shared with the installed page: the service worker keeps it (client/sw.js) and opens
+// #/share.
 
 import { toast } from "../components/toast.js";
 import { t } from "/client/ui/language.js";

@@ -71,7 +71,7 @@ export class Shell {
     this.open(conversationId);
   }
 
-  /** Returns, once, what was given to this conversation. */
+  /** Returns the text and files that were given to this conversation, once. */
   takeGiven(conversationId) {
     const given = this.#given?.conversationId === conversationId ? this.#given : null;
     if (given) this.#given = null;

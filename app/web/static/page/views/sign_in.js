@@ -77,7 +77,7 @@ export function signIn(client, { note = "", onSignedIn, onForgotten }) {
   return page;
 }
 
-/** Checks what the server would refuse, and explains it. */
+/** Checks for input that the server would refuse, and explains it. */
 function mistakes({ username, password }) {
   const name = /^[a-z0-9_.-]{3,32}$/iu.test(username) ? [] : [{ field: "username", message: t("Use 3–32 characters: a–z, 0–9, _ . -") }];
   const secret = password.length >= 8 ? [] : [{ field: "password", message: t("Use at least 8 characters") }];
