@@ -1,6 +1,6 @@
 /**
  * The service worker: shows, replaces and clears notifications, and passes on what other apps share with the installed
- * page. It needs no token. It stores only what was shared, until the page takes it.
+ * page. It needs no token. It stores only shared content, until the page takes it.
  */
 
 /** @typedef {{ conversationId: number, tag: string, badge?: number }} About */
@@ -33,7 +33,7 @@ worker.addEventListener("fetch", (/** @type {any} */ event) => {
   if (request.method === "POST" && new URL(request.url).pathname === `${ROOT}share`) event.respondWith(share(request));
 });
 
-/** Keeps what another app shares, and opens the page, which takes it. @param {Request} request @returns {Promise<Response>} */
+/** Keeps content of another app, and opens the page, which takes it. @param {Request} request @returns {Promise<Response>} */
 async function share(request) {
   const form = await request.formData();
   const kept = await caches.open(SHARED);

@@ -65,7 +65,7 @@ export class AccountCalls extends Api {
     await this.request("POST", "/auth/password", passwords);
   }
 
-  /** Has a link sent to the address, which counts once the link was opened. @param {{ email: string, password: string }} change */
+  /** Sends a link to the address, which counts once the link was opened. @param {{ email: string, password: string }} change */
   async changeEmail(change) {
     await this.request("PUT", "/me/email", change);
   }
@@ -85,7 +85,7 @@ export class AccountCalls extends Api {
     await this.post("/auth/email/verify", { token });
   }
 
-  /** Has a link sent; works without a sign-in. @param {{ username: string } | { email: string }} account */
+  /** Sends a link; works without a sign-in. @param {{ username: string } | { email: string }} account */
   async forgotPassword(account) {
     await this.post("/auth/password/forgot", account);
   }

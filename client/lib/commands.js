@@ -58,7 +58,7 @@ export class Commands extends AccountCalls {
   }
 
   /**
-   * Stores what the user has begun to write, for their other devices. Empty text without `replyTo` deletes the draft.
+   * Stores the text that the user has begun to write, for their other devices. Empty text without `replyTo` deletes the draft.
    * @param {number} conversationId @param {string} message @param {string} [replyTo] the message that it answers
    * @returns {Promise<OwnAck>}
    */

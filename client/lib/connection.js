@@ -174,7 +174,7 @@ export class Connection {
     this.#onFailed(this.#index, false, end, token);
   }
 
-  /** The network takes too little at once on this transport: the next one asks for less. */
+  /** The network takes too little at once on this transport, so the next transport requests less. */
   #stepDown() {
     this.#tooSlow = this.#shortLives = 0;
     this.#climb = this.#timing.climbMs;

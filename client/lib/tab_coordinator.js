@@ -15,7 +15,7 @@ import { PresenceWatch } from "./presence_watch.js";
 
 const ANSWER_MS = 10_000; // of the leading tab; after that a command goes over REST
 const UNREAD_LIMIT = 200; // the server's default
-const ASKED_MS = 60_000; // within this long after a request, the client takes itself for the cause of a 4429
+const ASKED_MS = 60_000; // for this long after a request, the client counts itself as the cause of a 4429
 const MAX_FRAME = 16_000; // UTF-16 units: below 64 KiB in any script; longer commands go over REST
 
 /**
@@ -221,7 +221,7 @@ export class TabCoordinator {
     void this.#fetchUnread();
   }
 
-  /** The server closed the connection because too much waited: asks for less if it was this client that had asked. */
+  /** Called if the server closed the connection because too much waited. Requests less if this client had made the request. */
   #askForLess() {
     if (Date.now() - this.#unreadAskedAt > ASKED_MS) return;
     this.#unreadQuery = { limit: Math.ceil((this.#unreadQuery.limit ?? UNREAD_LIMIT) / 4) };

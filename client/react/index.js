@@ -134,7 +134,7 @@ export function usePresence(userIds) {
 }
 
 /**
- * What the user has begun to write, on this device or another, and a function that changes it.
+ * The text that the user has begun to write, on this device or another, and a function that changes it.
  * @param {number} id of the conversation @returns {[string, (text: string) => void]}
  */
 export function useDraft(id) {

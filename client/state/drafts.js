@@ -1,4 +1,4 @@
-// What the user has begun to write, per conversation, with the message that it answers.
+// The texts that the user has begun to write, per conversation, with the messages that they answer.
 //
 // Every keystroke is kept in the browser at once, so that switching, a reload and a crash lose nothing. A second later it
 // is on the server, for the user's other devices. Then the browser's copy is deleted: the server's list of conversations
@@ -92,7 +92,7 @@ export class Drafts {
     this.#storage?.removeItem(keyOf(this.#userId, id));
   }
 
-  /** Takes a draft from another device, unless the user is changing it here: that one is saved later, so it wins. */
+  /** Takes a draft from another device, unless the user is changing it here: the draft here is saved later, so it wins. */
   #onEvent({ conversationId: id, ...draft }) {
     const echoes = this.#echoes.get(id) ?? [];
     const at = echoes.findIndex((one) => one.message === draft.message && one.replyTo === draft.replyTo);

@@ -1,7 +1,7 @@
-// Who receives a message, and the status of the user's own: sending, failed, stored, delivered, read.
+// The receivers of a message, and the status of the user's own messages: sending, failed, stored, delivered, read.
 
 /**
- * Returns the members who are to receive the message: not its sender, and nobody who joined later.
+ * Returns the members who should receive the message: neither its sender nor members who joined later.
  * @param {{ senderId: number, seq: number }} message @param {any[]} members
  */
 export function receiversOf({ senderId, seq }, members) {

@@ -225,7 +225,7 @@ export class Store {
     if (isNamed || ended) this.#arrived.forEach((listener) => listener(message));
   }
 
-  /** Text was added to a message that grows. */
+  /** Handles text that was added to a message that grows. */
   #onAppend(append) {
     const timeline = this.timeline(append.conversationId);
     timeline.append(append);

@@ -9,8 +9,8 @@ const FEW_LEFT = 200;
 const isLow = (text, at) => /[\udc00-\udfff]/.test(text[at]) && /[\ud800-\udbff]/.test(text[at - 1] ?? "");
 
 /**
- * Keeps the field's text within `limit()` code points. What does not fit is cut before the caret, at the end of what was
- * just inserted, and never within a character. `onCut` gets how many code points were cut.
+ * Keeps the field's text within `limit()` code points. Text that does not fit is cut before the caret, at the end of the new
+ * input, and never within a character. `onCut` gets how many code points were cut.
  * @param {HTMLInputElement | HTMLTextAreaElement} field
  * @param {() => number | undefined} limit
  * @param {(cut: number) => void} onCut

@@ -48,7 +48,7 @@ export class AccountCalls extends Api {
         current: string;
         new: string;
     }): Promise<void>;
-    /** Has a link sent to the address, which counts once the link was opened. @param {{ email: string, password: string }} change */
+    /** Sends a link to the address, which counts once the link was opened. @param {{ email: string, password: string }} change */
     changeEmail(change: {
         email: string;
         password: string;
@@ -61,7 +61,7 @@ export class AccountCalls extends Api {
     post(_path: string, _body: any): Promise<void>;
     /** Confirms an address; works without a sign-in. @param {string} token from the link */
     verifyEmail(token: string): Promise<void>;
-    /** Has a link sent; works without a sign-in. @param {{ username: string } | { email: string }} account */
+    /** Sends a link; works without a sign-in. @param {{ username: string } | { email: string }} account */
     forgotPassword(account: {
         username: string;
     } | {

@@ -52,7 +52,7 @@ export function useUser(userId: number | null): User;
 /** Returns for each of the users whether they are online. @param {number[]} userIds @returns {boolean[]} */
 export function usePresence(userIds: number[]): boolean[];
 /**
- * What the user has begun to write, on this device or another, and a function that changes it.
+ * The text that the user has begun to write, on this device or another, and a function that changes it.
  * @param {number} id of the conversation @returns {[string, (text: string) => void]}
  */
 export function useDraft(id: number): [string, (text: string) => void];
