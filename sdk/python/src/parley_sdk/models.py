@@ -54,7 +54,9 @@ class Tokens(TypedDict):
 
 
 class Ending(TypedDict):
-    """``ended`` holds already. Redis did not answer, so ``pending`` follows by ``pendingUntil`` at the latest."""
+    """``ended`` lists what has ended already. Redis did not answer, so ``pending`` ends later, at ``pendingUntil`` at
+    the latest.
+    """
 
     status: str
     ended: list[str]

@@ -1,4 +1,4 @@
-"""When a request is sent again. Both clients follow the steps of ``attempts``; they only send and wait themselves."""
+"""Decides when a request is sent again. Both clients follow the steps of ``attempts``; they only send and wait."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ class ParleyClient(CommandCalls):
         return await command.answer
 
     async def typing(self, conversation_id: int, *, typing: bool = True) -> None:
-        """Shows the others that the user types. Does nothing while there is no connection."""
+        """Shows other members that the user is typing. Does nothing while there is no connection."""
         data = {"conversationId": conversation_id, "typing": typing}
         await self._write(json.dumps({"event": "typing", "data": data}))
 

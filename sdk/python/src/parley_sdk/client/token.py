@@ -27,10 +27,8 @@ async def fetch_token(source: TokenSource) -> str:
 
 
 def renewal_delay(token: str) -> float | None:
-    """Returns in how many seconds the next token is due, or None if this one has no readable end.
-
-    That is a minute before its end, or after half of its time if it is short, and never at once: the next token may be
-    the same one.
+    """Returns in how many seconds the next token is due, or None if this token has no readable end. That is a minute
+    before its end, or after half of a short lifetime. It is never at once, because the next token may be the same one.
     """
     try:
         payload = token.split(".")[1]

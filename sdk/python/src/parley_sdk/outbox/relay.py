@@ -129,7 +129,9 @@ class Relay:
 
 
 def _may_be_of_one_message(error: APIError) -> bool:
-    """Returns whether one message can have spoilt the whole request. Other answers are about the key or the server."""
+    """Returns whether a single message may have made the whole request fail. Other answers are about the key or the
+    server.
+    """
     return isinstance(error, (Invalid, TooLarge)) or error.status == SERVER_FAILED
 
 

@@ -1,9 +1,9 @@
 """Puts messages into the transaction of a session.
 
-The row of a message is inserted by the session like every other object, so it shares the fate of the transaction and
-of its savepoints. Its position is settled right before the commit, under a lock of its lane that ends with the
-transaction. So the order of positions in a lane is the order of commits, and nothing appears before a position that
-was visible already. In SQLite, the first row that a transaction inserts keeps all others from writing until it ends, so
+The row of a message is inserted by the session like every other object, so it shares the fate of the transaction and of
+its savepoints. Its position is assigned right before the commit, under a lock of its lane that ends with the
+transaction. So the order of positions in a lane is the order of commits, and nothing appears before a position that was
+visible already. In SQLite, the first row that a transaction inserts keeps all others from writing until it ends, so
 there the position of the insert stays.
 """
 

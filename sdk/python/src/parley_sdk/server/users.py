@@ -47,7 +47,7 @@ class UserOperations:
 
     @operation("DELETE", USER)
     def delete(self, external_id: str, *, messages: Literal["keep", "erase"] | None = None) -> Call[Accepted]:
-        """Deletes the user; ``messages`` says if the texts of their messages go as well."""
+        """Deletes the user; ``messages`` says whether the texts of their messages are erased as well."""
         return Call(external_id, query={"messages": messages})
 
     @operation("POST", f"{USER}/tokens")
