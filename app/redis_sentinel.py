@@ -19,7 +19,7 @@ from app.redis_primary import Place, PrimaryConnection, WrongAddressError
 
 
 class SentinelPrimary:
-    """Asks the Sentinels for the address of the primary. Threads and greenlets may share it."""
+    """Finds the address of the primary through the Sentinels. Threads and greenlets may share it."""
 
     def __init__(self, address: SentinelAddress, *, verify: bool = True) -> None:
         self._address = address

@@ -34,80 +34,86 @@ def celery() -> Celery:
 
 
 def enqueue_export(export_id: str) -> None:
-    """Has an export written. The sweep enqueues a lost task again within two minutes."""
+    """Enqueues the writing of an export. The sweep enqueues a lost task again within two minutes."""
     _enqueue("tasks.accounts.export_user_data", export_id)
 
 
 def enqueue_deletion(user_id: int, *, seconds: float = 0) -> None:
-    """Has the data of a deleted account removed after ``seconds``. The sweep enqueues a lost task again within two
-    minutes.
+    """Enqueues the removal of a deleted account's data, after ``seconds``. The sweep enqueues a lost task again within
+    two minutes.
     """
     _enqueue("tasks.accounts.delete_account", user_id, seconds)
 
 
 def enqueue_erasure(conversation_id: int, *, seconds: float = 0) -> None:
-    """Has the messages of a deleted conversation erased after ``seconds``. The sweep enqueues a lost task again within
-    two minutes.
+    """Enqueues the erasure of a deleted conversation's messages, after ``seconds``. The sweep enqueues a lost task
+    again within two minutes.
     """
     _enqueue("tasks.accounts.erase_conversation", conversation_id, seconds)
 
 
 def enqueue_import(import_id: str, *, seconds: float = 0) -> None:
-    """Has an import checked and written after ``seconds``. The sweep enqueues a lost task again within seconds."""
+    """Enqueues an import, after ``seconds``. The sweep enqueues a lost task again within seconds."""
     _enqueue("tasks.imports.run_import", import_id, seconds)
 
 
 def enqueue_user_news(user_id: int, *, seconds: float = 0) -> None:
-    """Has a user's new profile announced after ``seconds``. If the task is lost, clients see it when they resume."""
+    """Enqueues the announcement of a user's new profile, after ``seconds``. If the task is lost, clients see it when
+    they resume.
+    """
     _enqueue("tasks.accounts.announce_profile", user_id, seconds)
 
 
 def enqueue_processing(media_id: str, *, seconds: float = 0) -> None:
-    """Has a medium inspected and stored. The sweep enqueues a lost task again within seconds."""
+    """Enqueues the check and the storing of a medium. The sweep enqueues a lost task again within seconds."""
     _enqueue("tasks.process_media.process", media_id, seconds, queue="media")
 
 
 def enqueue_announcement(media_id: str) -> None:
-    """Has the result of a medium announced to the members. The sweep enqueues a lost task again within seconds."""
+    """Enqueues the announcement of a medium's result to the members. The sweep enqueues a lost task again within
+    seconds.
+    """
     _enqueue("tasks.process_media.announce", media_id, queue="media")
 
 
 def enqueue_discard(media_id: str) -> None:
-    """Has the asset of a deleted medium removed. The sweep enqueues a lost task again within seconds."""
+    """Enqueues the removal of a deleted medium's asset. The sweep enqueues a lost task again within seconds."""
     _enqueue("tasks.process_media.discard", media_id, queue="media")
 
 
 def enqueue_avatar(avatar_id: str) -> None:
-    """Has an avatar fetched and processed. The sweep enqueues a lost task again within a minute."""
+    """Enqueues the fetching and processing of an avatar. The sweep enqueues a lost task again within a minute."""
     _enqueue("tasks.process_media.process_avatar", avatar_id, queue="media")
 
 
 def enqueue_reset_links(username: str | None, email: str | None, address: str, language: str | None = None) -> None:
-    """Has links sent to the accounts with this name or e-mail address. ``address`` is the client's. Raises Overloaded
-    if the broker does not answer, even if there is no such account.
+    """Enqueues mails with a link to the accounts with this name or e-mail address. ``address`` is the client's IP
+    address. Raises Overloaded if the broker does not answer, even if there is no such account.
     """
     _enqueue_mail("send_reset_links", username, email, address, language=language)
 
 
 def enqueue_verification(user_id: int, email: str, language: str | None = None) -> None:
-    """Has a link sent to an address that is to be verified. Raises Overloaded if the broker does not answer."""
+    """Enqueues a mail with a link to an address that is to be verified. Raises Overloaded if the broker does not
+    answer.
+    """
     _enqueue_mail("send_verification", user_id, email, language=language)
 
 
 def enqueue_reset_notice(user_id: int, language: str | None = None) -> None:
-    """Has the user notified that their password was reset."""
+    """Enqueues a mail to the user: their password was reset."""
     with suppress(Overloaded):
         _enqueue_mail("send_reset_notice", user_id, language=language)
 
 
 def enqueue_second_factor_notice(user_id: int, *, on: bool, language: str | None = None) -> None:
-    """Has the user notified that their second factor was turned on or off."""
+    """Enqueues a mail to the user: their second factor was turned on or off."""
     with suppress(Overloaded):
         _enqueue_mail("send_second_factor_notice", user_id, on, language=language)
 
 
 def enqueue_email_notice(user_id: int, old: str, language: str | None = None) -> None:
-    """Has the former address notified that it is no longer in use."""
+    """Enqueues a mail to the former address: it is no longer in use."""
     with suppress(Overloaded):
         _enqueue_mail("send_email_notice", user_id, old, language=language)
 

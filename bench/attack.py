@@ -41,7 +41,7 @@ class LimitedParley(Parley):
 
 @contextmanager
 def attacker(system: Parley, kind: str, seconds: float) -> Iterator[None]:
-    """Runs an attacker of this kind, or none for ``ALONE``."""
+    """Runs an attacker of this kind; for ``ALONE``, runs none."""
     if kind == ALONE:
         yield
         return

@@ -34,7 +34,7 @@ EPOCH, GATEWAYS, STRANGER = 1, 50, 900_001
 ROOM = AppendLimits(max_records=10_000_000, max_bytes=10_000_000_000, dedupe_seconds=600)
 SIZES = {"a pair": 2, "50 members": 50, "200 members": 200, "5,000 members": 5000, "100,000 members": 100_000}
 MESSAGES = 200  # of a block
-MESSAGES_BEFORE = {100_000: 20}  # if they take so long
+MESSAGES_BEFORE = {100_000: 20}  # its rounds take too long for more
 BLOCKS = {2: 8, 50: 4}  # of a round: small differences need more
 
 

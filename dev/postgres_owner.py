@@ -23,9 +23,8 @@ def run_as(owner: pwd.struct_passwd | None) -> dict[str, Any]:
 
 
 def prepare_owner(data_dir: Path, binary: Path) -> pwd.struct_passwd | None:
-    """Prepares the directory for the user that will run PostgreSQL, and returns that user if it is not the current one.
-
-    PostgreSQL refuses to run as root. So root gives the directory to a system user, who can also reach ``binary``.
+    """Prepares the directory for the user that will run PostgreSQL. Returns that user if it is not the current one.
+    PostgreSQL refuses to run as root, so root gives the directory to a system user that can also reach ``binary``.
     """
     if os.geteuid() != 0:
         data_dir.chmod(0o700)

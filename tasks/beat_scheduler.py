@@ -35,4 +35,4 @@ class SteadyScheduler(Scheduler):  # type: ignore[misc]
         for entry in self.schedule.values():
             now: datetime = entry.default_now()
             entry.last_run_at = min(entry.last_run_at, now)
-        self.old_schedulers = None  # makes the next tick sort all entries anew
+        self.old_schedulers = None  # makes the next tick sort all entries again

@@ -41,7 +41,7 @@ def sweep(name: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
 
 
 def run_all(*acts: Callable[[], None]) -> None:
-    """Calls each of the tasks, also after one of them failed. Raises ExceptionGroup of what they raised."""
+    """Calls every task, even if an earlier one failed. Raises an ExceptionGroup with all their errors."""
     errors = []
     for act in acts:
         try:

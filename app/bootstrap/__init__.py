@@ -1,6 +1,7 @@
-"""Builds and wires the parts of a process. Only entry points import it.
+"""Builds and connects the parts of a process. Only entry points import it.
 
-What is built needs most of the application, so it is imported by the process that needs it: a worker signs nobody in.
+A container imports most of the application. So its module is imported only in the process that needs it: a worker, for
+example, signs nobody in.
 """
 
 from __future__ import annotations

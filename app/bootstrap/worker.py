@@ -1,4 +1,4 @@
-"""Builds what a worker needs. The other processes need it too."""
+"""Builds the parts that a worker needs. The other processes need them too."""
 
 from __future__ import annotations
 

@@ -178,7 +178,9 @@ def custom_event(conversation_id: int, user_id: int, body: str) -> Event:
 
 
 def append_event(conversation_id: int, seq: int, id_: str, start: int, text: str, origin: str) -> Event:
-    """Returns an event without a version: a session takes it as it comes, but after what it reads before."""
+    """Returns an event without a version. A session sends it when it comes, but after the events that it is still
+    reading.
+    """
     data = {"id": id_, "conversationId": conversation_id, "seq": seq, "from": start, "text": text}
     return Event("message_append", _encode(data), origin=origin)
 

@@ -184,7 +184,7 @@ class FoldedText:
         return origins[place] if place < len(origins) else self._pieces[number][1]
 
     def _origins_in(self, number: int) -> list[int]:
-        """Returns, for each character of a folded piece, where the one that it was made of begins in the text."""
+        """Returns the position in the text of the original of each character of a folded piece."""
         start, end = self._pieces[number]
         origins: list[int] = []
         for first, last in _pieces(self.text[start:end], 1):

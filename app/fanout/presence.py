@@ -142,7 +142,7 @@ def sign_off(shard: Shard, gateway: str) -> None:
 
 
 def online_among(redis: Redis, user_ids: Sequence[int]) -> list[int]:
-    """Returns those of the users who have a session at any gateway."""
+    """Returns which of the users have a session at any gateway."""
     if not user_ids:
         return []
     where = redis.hmget(keys.FIRST.online, list(user_ids))

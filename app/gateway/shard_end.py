@@ -1,4 +1,4 @@
-"""Delivers what one shard publishes, and keeps its sessions right when its Redis was away or lost its history."""
+"""Delivers the publications of one shard. Repairs its sessions after its Redis was away or lost its history."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class ShardSessions:
             flow.hold()
 
     def reset_all(self, epoch: int, version: int) -> None:
-        """Sends ``resync`` to every session, then what was held back."""
+        """Sends ``resync`` to every session, then the events that were held back."""
         for flow in list(self.hub):
             flow.reset(epoch, version)
 

@@ -22,7 +22,7 @@ Register = Callable[[Sequence[int]], dict[int, State]]
 
 
 class WatchRegistry:
-    """Sessions subscribe first, then read, in one call. Heartbeats end the watches that nobody needs any more.
+    """Sessions subscribe first, then read, in one call. Heartbeats end watches that no session needs any more.
 
     While Redis lacks watches, it may have published changes that did not come here. So ``register_all`` reads all
     states, and sessions get what they have missed.

@@ -194,7 +194,7 @@ def members_of(shard: Shard, conversation_id: int) -> frozenset[int] | None:
 
 
 def members_among(shard: Shard, conversation_id: int, users: Iterable[int]) -> frozenset[int] | None:
-    """Returns those of the users who are members, or None if Redis does not have the conversation."""
+    """Returns which of the users are members, or None if Redis does not have the conversation."""
     packed: Any = shard.redis.hget(shard.keys.conversation(conversation_id), "m")
     if packed is None:
         return None

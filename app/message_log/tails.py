@@ -145,7 +145,7 @@ def read_tails(
 
 
 def merged(by_part: Sequence[tuple[Part, Tail]], away: Sequence[Part] = ()) -> Tails:
-    """Returns what is in any of the tails."""
+    """Returns one tail with the records of all of them."""
     tails = [tail for _, tail in by_part]
     records = [record for tail in tails for record in tail.records]
     if len(tails) > 1:

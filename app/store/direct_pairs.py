@@ -88,7 +88,7 @@ def pairs_of(conn: Connection, conversation_ids: Sequence[int]) -> list[DirectPa
 
 
 def blockers(conn: Connection, conversation_id: int, one: int, other: int) -> list[int]:
-    """Returns those of the two users who cannot write in their conversation."""
+    """Returns which of the two users cannot write in their conversation."""
     return [user for (user,) in _BLOCKERS.rows(conn, conversation_id=conversation_id, one=one, other=other)]
 
 

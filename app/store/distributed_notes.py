@@ -76,7 +76,7 @@ class _Due(NamedTuple):
 
 
 def note_changes(conn: Connection, conversation_ids: Collection[int]) -> None:
-    """Notes what changed in these conversations, for their members."""
+    """Notes for the members that these conversations changed."""
     if not conversation_ids or not is_distributed(conn):
         return
     due = [_Due(*row) for row in _DUE.rows(conn, ids=int_array(sorted(conversation_ids)))]

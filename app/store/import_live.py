@@ -126,8 +126,8 @@ def next_messages(conn: Connection, import_id: str, at: Progress, limit: int) ->
 
 
 def have_read(conn: Connection, conversation_id: int, first: int, reads: Sequence[tuple[int, int]]) -> set[int]:
-    """Returns those of the (member, read mark) pairs without an unread message before the message ``first``: beyond the
-    mark, there are only the member's own messages and deleted ones, and Postgres has them all.
+    """Returns the members who have no unread message before the message ``first``: Postgres has all messages between
+    their mark and ``first``, and these are their own or deleted. ``reads`` has pairs (member, read mark).
     """
     if not reads:
         return set()

@@ -285,8 +285,8 @@ def own_changes_since(
 ) -> list[Record]:
     """Returns the records of the user's private changes after ``version`` in this part of the conversations: of
     messages, drafts and their own view. If several direct conversations were admitted, only the last one is returned.
-    ``conversations`` are those of the part that changed after ``version``, if the caller has them. ``upto`` leaves out
-    later changes of messages and drafts.
+    ``conversations`` are the part's conversations that changed after ``version``, if the caller has them. ``upto``
+    leaves out later changes of messages and drafts.
     """
     changed = changed_conversations(conn, user_id, version, part) if conversations is None else conversations
     values = {"user_id": user_id, "version": version}

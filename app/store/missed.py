@@ -78,8 +78,8 @@ _SHARED_BY_NOTES = HotStatement(f"""
 
 
 def users_with_changes(conn: Connection, since: Iterable[tuple[int, int]], part: Part = WHOLE) -> set[int]:
-    """Returns those of the ``(user, version)`` of whose conversations or drafts one of this part changed after the
-    version.
+    """Returns the users for whom a conversation or a draft of this part changed after the version. ``since`` has pairs
+    (user, version).
     """
     users, versions = zip(*since, strict=True)
     values = {"users": int_array(users), "versions": int_array(versions)}
@@ -96,7 +96,7 @@ def _with_changes_in_parts(conn: Connection, users: Sequence[int], part: Part, v
 
 
 def users_with_requests(conn: Connection, user_ids: Sequence[int], since_ms: int) -> set[int]:
-    """Returns those of the users whose requests may have changed since then or shortly before."""
+    """Returns the users whose requests may have changed since then or shortly before."""
     since = moment(since_ms - COMMIT_MARGIN_MS)
     return {user for (user,) in _REQUESTED.rows(conn, users=int_array(user_ids), since=since)}
 

@@ -45,7 +45,7 @@ class Delivery(NamedTuple):
     auth: str | None
     shown: int
     shown_edited_ms: int
-    locale: str | None = None  # that the user chose, else that of the device
+    locale: str | None = None  # the user's choice, otherwise the locale of the device
 
 
 class Ended(NamedTuple):

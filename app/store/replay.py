@@ -80,7 +80,7 @@ def message_at(conn: Connection, conversation_id: int, seq: int) -> StoredMessag
     return first(StoredMessage, _ONE.row(conn, conversation_id=conversation_id, seq=seq))
 
 
-# ``conversations`` are those of the user that changed after ``version``, if the caller has them.
+# ``conversations`` are the user's conversations that changed after ``version``, if the caller has them.
 
 
 def groups_changed_since(

@@ -18,7 +18,7 @@ from tests.support.processes import Stack
 
 @pytest.fixture
 def bus(server: Stack) -> Iterator[redis.client.PubSub]:
-    """Gets what is published to any gateway. A pattern does not count as a gateway's subscription."""
+    """Receives the publications to every gateway. A pattern does not count as a gateway's subscription."""
     with server.shards() as shards, shards[0].redis.pubsub(ignore_subscribe_messages=True) as pubsub:
         pubsub.psubscribe(f"{keys.PREFIX}*")
         pubsub.get_message(timeout=5)

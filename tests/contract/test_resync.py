@@ -26,7 +26,7 @@ MALFORMED = [
 
 
 def moved(cursor: str | None, *, epochs: int = 0, us: int = 0) -> str:
-    """Returns the cursor of these positions, later by so many epochs and microseconds, in every shard."""
+    """Returns the cursor, with the positions of every shard moved forward by so many epochs and microseconds."""
     positions = decode_positions(cursor or "", chosen_layout().shards)
     assert positions is not None
     return encode_positions([Position(epoch + epochs, version + us) for epoch, version in positions])

@@ -26,7 +26,7 @@ from tests.support.media_files import image_bytes
 from tests.support.processes import Stack
 
 MAIL = {"MAIL_URL": OUTBOX.as_uri(), "MAIL_FROM": "a@b.example", "PUBLIC_URL": "https://chat.example"}
-WEBHOOKS = {"WEBHOOK_PRIVATE_HOSTS": "127.0.0.1"}  # nobody listens there
+WEBHOOKS = {"WEBHOOK_PRIVATE_HOSTS": "127.0.0.1"}  # no server listens there
 # The wait is so long that a busy machine confirms every change in time while nothing is down.
 STACK = {
     "env": {"ACK_WAIT_SECONDS": "6", "AUTH_ATTEMPTS_PER_MINUTE": "0", "SERVER_API_KEY": SERVER_KEY, **WEBHOOKS, **MAIL},

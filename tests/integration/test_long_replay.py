@@ -87,7 +87,7 @@ class Reader:
         self.redis.set(keys.FIRST.version, history.version)
 
     def at_once(self, user: int, since: int) -> list[Event]:
-        """Returns what one read of everything finds: the oracle."""
+        """The oracle: returns the events that one read of everything finds."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(resume, "PAGE", ALL_AT_ONCE)
             events, more = self.replay.changes_since(user, since, since)
@@ -127,7 +127,7 @@ def reader(engine: Engine, redis_url: str) -> Iterator[Reader]:
 
 
 def shown(events: list[Event]) -> list[tuple[Any, ...]]:
-    """Returns what the client receives."""
+    """Returns the events that the client receives."""
     return [(e.name, e.version, e.cursor, json.loads(e.data), e.before and json.loads(e.before.data)) for e in events]
 
 
@@ -171,7 +171,7 @@ def test_changes_between_two_pages_arrive(reader: Reader, seed: int, limits: Lim
     history = reader.history(seed)
     user, since, left = history.users[seed % 4], history.versions[10], list(acts)
     events = reader.paged(user, since, limits, lambda: reader.run(history, left.pop()) if left else None)
-    events += reader.at_once(user, max([since, *(event.version for event in events)]))  # what the live stream has
+    events += reader.at_once(user, max([since, *(event.version for event in events)]))  # the events of the live stream
     last = states(events)
     expected = states(reader.at_once(user, since))
     for one in [one for one in expected if one[2] == history.large and one[3]]:
@@ -203,7 +203,7 @@ CHANGED_ELSEWHERE = {"starred", "lastSeq", "updatedAt", "members"}
 
 
 def states(events: list[Event]) -> dict[tuple[Any, ...], dict[str, Any]]:
-    """Returns what the client has in the end, by subject."""
+    """Returns the client's final state, by subject."""
     singly = [one for event in events for one in (event.before, event) if one is not None]
     found = {thing(event): json.loads(event.data) for event in singly}
     for fields in found.values():

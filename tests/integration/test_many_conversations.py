@@ -1,5 +1,5 @@
-"""A user of 5,000 conversations: the pages that the list, a join and a resume read depend on what has changed, not on
-how many conversations exist.
+"""A user of 5,000 conversations. The pages that the list, a join and a resume read depend on the number of changes, not
+on the number of conversations.
 """
 
 from __future__ import annotations

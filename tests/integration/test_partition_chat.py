@@ -13,7 +13,7 @@ from tests.support.processes import Stack
 
 
 class Talk:
-    """Sends, edits and deletes messages without a pause, and keeps what must be in the history."""
+    """Sends, edits and deletes messages without a pause, and remembers what the history must contain."""
 
     def __init__(self, client: WsClient, receiver: Account) -> None:
         self._client, self._receiver = client, receiver

@@ -74,7 +74,7 @@ Act = Callable[[], object]
 def replayed(
     chat: Chat, since: int, monkeypatch: pytest.MonkeyPatch, *, meanwhile: Act
 ) -> list[tuple[str, dict[str, Any]]]:
-    """Returns the events that Ben gets. ``meanwhile`` is done, and stored, between the two reads."""
+    """Returns the events that Ben gets. ``meanwhile`` runs, and its effects are stored, between the two reads."""
     real = resume.read_tail
 
     def read_tail(*args: Any) -> Any:

@@ -148,7 +148,7 @@ class World:
         self._decided(operations, [before, after, after])
 
     def clear(self, user: int) -> None:
-        """The user sees no earlier messages any more, and no changes of them."""
+        """The user no longer sees earlier messages or their changes."""
         if user in self.members and self.last_seq:
             operation = Operation(Kind.CLEARED, GROUP, user, [-1, 0], f'"seq":{self.last_seq}', "s")
             ((_, _, version, _),) = self._carry_out(self.change, [operation])
@@ -160,7 +160,7 @@ class World:
             self._decided([self._reaction()], [set(self.members)])
 
     def shrink(self) -> None:
-        """The group is not large any more."""
+        """The group is no longer large."""
         self._decided([self._group_change("removed", *FILLERS[:20])], [self.members - set(FILLERS[:20])])
 
     def grow(self) -> None:
@@ -168,7 +168,7 @@ class World:
         self._decided([self._group_change("added", 200_000, *users)], [self.members | set(users)])
 
     def change_by_old_release(self, user: int) -> None:
-        """What its change.lua does to the keys."""
+        """Does to the keys what change.lua of that release does."""
         if not self.redis.exists(keys.FIRST.conversation(GROUP)):
             return
         self.members ^= {user} - {OWNER}

@@ -17,7 +17,7 @@ def pause() -> None:
 
 
 def resume() -> None:
-    """From here on, only new objects are visited."""
+    """From now on, the collector visits only new objects."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNGEST, *gc.get_threshold()[1:])

@@ -16,7 +16,7 @@ HOUR = 3600.0
 
 
 class Beat(SteadyScheduler):
-    """Records what it would send."""
+    """Records the tasks that it would send."""
 
     sent: list[str]
 

@@ -43,7 +43,7 @@ class Pool:
 
 
 class Hub:
-    """Keeps what is to be called later."""
+    """Keeps the functions that are to be called later."""
 
     def __init__(self) -> None:
         self.later: list[tuple[float, Callable[[], None]]] = []

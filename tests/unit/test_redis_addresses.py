@@ -1,4 +1,4 @@
-"""The forms of Redis' addresses, and what is wrong with one."""
+"""The forms of Redis' addresses, and the error for a wrong one."""
 
 from __future__ import annotations
 

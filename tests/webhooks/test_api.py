@@ -201,7 +201,7 @@ def test_types_and_changes_of_a_webhook(host: HostClient, receiver: WebhookRecei
 
 
 def test_deliveries_are_listed_and_replayed(host: HostClient, receiver: WebhookReceiver) -> None:
-    # Of one type, because users of earlier tests may still go offline.
+    # Events of one type: users of earlier tests may still go offline and cause others.
     path = f"/webhooks/{hook(host, receiver, types=['user.created'])}"
     ids = [host.new_account()[0] for _ in range(3)]
     events = [arrives(receiver, "user.created", externalId=id_) for id_ in ids]

@@ -27,7 +27,7 @@ def send_notice(
 ) -> None:
     """Sends the mail to the account's address, or to the address ``to``. Does nothing if there is no address.
 
-    ``language`` is that of the request; it counts if the user has chosen none. Raises MailError.
+    ``language`` is the language of the request. It counts if the user has chosen none. Raises MailError.
     """
     with reading(engine) as conn:
         username, address = users.username_of(conn, user_id), to or emails.email_of(conn, user_id)

@@ -62,7 +62,7 @@ class Rows:
         return [PushTrigger(conversation, seq, sender) for (conversation, sender), seq in newest.items()]
 
     def feed(self, shard: int, conn: Connection, rejected: frozenset[int]) -> int:
-        """Writes the events for servers of hosts, without those of the rejected versions. Returns their number."""
+        """Writes the events for hosts' servers, except the rejected versions. Returns how many were written."""
         kept = [(record, body) for record, body in self.fed if record.version not in rejected]
         return feed_records(conn, kept, shard)
 

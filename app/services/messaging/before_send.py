@@ -130,7 +130,7 @@ class HookQueue:
         return self._waiting
 
     def ask(self, lane: Hashable, asked: Asked, judged: Judged) -> None:
-        """Adds a message, behind those of the same lane. Never blocks. Raises Overloaded if too many wait."""
+        """Adds a message at the end of its lane. Never blocks. Raises Overloaded if too many wait."""
         if self._waiting >= MAX_WAITING:
             raise Overloaded("The hook before sending does not keep up.")
         self._waiting += 1

@@ -62,8 +62,8 @@ def count_unread(
 
 
 def _stored_counts(conn: Connection, members: Memberships, parts: Sequence[Part]) -> list[Count]:
-    """Returns (user, conversation, count). For users of many conversations, counts only what may have become unread
-    since the last time.
+    """Returns (user, conversation, count). For users of many conversations, counts only those that had unread messages
+    at the last count or have changed since.
     """
     many = [user_id for user_id, mine in members.of.items() if len(mine) >= MANY]
     if not many:

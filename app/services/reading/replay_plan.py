@@ -25,7 +25,7 @@ from app.store.replay_keys import Key, What, keys_between
 
 # Keys in memory, at 24 bytes each.
 LOOKAHEAD = 12_000
-_KINDS = 8  # more than the enum What has
+_KINDS = 8  # more than the members of the enum What
 
 
 class ReplayPlan:

@@ -65,7 +65,7 @@ class Conversation(Base):
 
 
 class Member(Base):
-    """One user in one conversation. The marks only move forward; ``version`` is that of the last moved mark.
+    """One user in one conversation. The marks only move forward; ``version`` is the version of the last move.
 
     The row stays when the user leaves: ``left_seq`` is then the last seq that they saw. It is null for current members,
     so a query for members needs ``left_seq IS NULL``. A member sees the seqs above ``visible_from``: it rises when they

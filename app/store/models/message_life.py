@@ -12,7 +12,7 @@ from app.store.models.base import VACUUM_AFTER_INSERTS, Base, CreatedAt, Millise
 
 
 class MessageEdit(Base):
-    """A text that an edit replaced. ``version`` is that of the edit."""
+    """A text that an edit replaced. ``version`` is the version of the edit."""
 
     __tablename__ = "message_edits"
 
@@ -84,7 +84,7 @@ class Star(Base):
 
 class ShadowChange(Base):
     """A change of a message that other members see as well, by a user with a shadow suspension. Only that user sees the
-    change, and only while the suspension lasts. ``kind`` and ``body`` are those of the record. The key has the
+    change, and only while the suspension lasts. ``kind`` and ``body`` are taken from the record. The key has the
     conversation, because two shards may give the same version to two acts of the user.
     """
 

@@ -16,7 +16,7 @@ from app.store.models.base import VACUUM_AFTER_INSERTS, Base, Milliseconds
 class Message(Base):
     """One message, or a tombstone under the seq of a message that could not be stored.
 
-    ``version`` is that of the last change, ``created_version`` the first one. ``extra`` has the rare fields:
+    ``version`` is the version of the last change, ``created_version`` the first one. ``extra`` has the rare fields:
     ``system``, ``forwarded``, ``mentionsOnline`` and ``metadata``. Only its sender sees a ``shadow`` message.
 
     There are no foreign keys. Each would cost a look-up and a row lock per insert (about a third of the insert), and

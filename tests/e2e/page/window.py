@@ -1,6 +1,5 @@
-"""``Window``: one person's browser window, with helpers for what they do and see.
-
-All waits are playwright's: they wait for a condition, with a timeout.
+"""``Window``: one person's browser window, with helpers for their actions and for what they see. All waits are
+playwright's: they wait for a condition, with a timeout.
 """
 
 from __future__ import annotations

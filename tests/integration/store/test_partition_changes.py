@@ -35,8 +35,8 @@ from tests.support.patience import PATIENCE
 
 
 class Writer:
-    """Writes to conversations of its own, with prepared statements, in transactions of several random changes, and
-    keeps what must be stored.
+    """Writes to conversations of its own with prepared statements, several random changes per transaction. Remembers
+    what must be stored.
     """
 
     def __init__(self, url: str, number: int) -> None:

@@ -79,7 +79,7 @@ def load_web() -> None:
 
 
 def load_worker() -> None:
-    """Imports what the modules of ``tasks`` import."""
+    """Imports the modules that the modules of ``tasks`` import."""
     _import(CELERY)
     sources = "".join(path.read_text() for path in (ROOT / "tasks").glob("*.py"))
     _import(re.findall(r"^from (app[.\w]*) import", sources, re.MULTILINE))

@@ -174,7 +174,7 @@ def open_rooms(
 
 who = st.lists(st.sampled_from(sorted(set(USERS))), min_size=2, max_size=4, unique=True)
 SESSIONS = st.integers(0, len(USERS) - 1)
-# Who sends, and from which session; the last one sends by REST.
+# The senders and their sessions; the last one sends by REST.
 FROM = st.sampled_from([(1, "s0"), (4, "s3"), (4, "s4"), (4, "s9"), (2, "")])
 SHARDS = st.sampled_from([0, 0, 0, 1, 1, 3])
 MESSAGES = st.tuples(st.just("message"), who, FROM, st.integers(0, 300), SHARDS, st.booleans())

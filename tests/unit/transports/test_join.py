@@ -20,7 +20,7 @@ from tests.unit.transports.command_world import ANN, Session, make_session
 
 
 class Joining(Session):
-    """Has a cursor, and cannot read what came after it."""
+    """Has a cursor, and cannot read the events after it."""
 
     failure: Exception = Overloaded()
 
@@ -39,7 +39,7 @@ class Joining(Session):
         self.send_close(code)
 
     def refuse(self, error: ParleyError, ref: str | None) -> None:
-        if not self.closed:  # a closing connection drops what is written to it
+        if not self.closed:  # a closing connection drops all output
             super().refuse(error, ref)
 
 

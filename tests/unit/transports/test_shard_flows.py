@@ -103,7 +103,7 @@ class OneShard:
                 flow.resume_from_store()
 
     def leave(self) -> None:
-        """Its Redis does not answer any more, and nothing more is sent to it."""
+        """Its Redis no longer answers, and nothing more is sent to it."""
         self.away, self.connected = True, False
 
     def come_back(self) -> None:

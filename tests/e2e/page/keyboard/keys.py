@@ -108,7 +108,7 @@ class Keys:
         self.enter(dialog.get_by_role("button", name=name, exact=True))
 
     def escape(self) -> None:
-        """Closes what is open. The focus returns to where it was opened."""
+        """Closes the open view. The focus returns to the element that opened it."""
         self.press("Escape")
         expect(self.page.locator("dialog[open], [role=menu]")).to_have_count(0)
         self.shows()
