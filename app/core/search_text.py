@@ -184,7 +184,7 @@ class FoldedText:
         return origins[place] if place < len(origins) else self._pieces[number][1]
 
     def _origins_in(self, number: int) -> list[int]:
-        """Returns the position in the text of the original of each character of a folded piece."""
+        """Returns where the original of each character of a folded piece begins in the text."""
         start, end = self._pieces[number]
         origins: list[int] = []
         for first, last in _pieces(self.text[start:end], 1):
