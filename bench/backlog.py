@@ -127,7 +127,7 @@ class Backlog:
         return self.number("records")
 
     def open_live(self) -> Any:
-        """Returns an endless cycle of the live pairs, whose both sides are online."""
+        """Returns an endless cycle of the live pairs, both sides of which are online."""
         first = 2 * SENDERS
         pairs = [(first + 2 * n, first + 2 * n + 1) for n in range(LIVE_PAIRS)]
         targets = self.system.open_conversations(pairs)

@@ -1,6 +1,6 @@
 """``python -m bench.streams``: a stream of 100 texts per second to a group of 200 readers.
 
-Every reader must get every text once and in order, and the final message. The log may not grow by the texts: the run
+Every reader must get every text once and in order, and the final message. The texts must not enter the log: the run
 fails if it gets more than the records of the beginning and the end of each stream.
 """
 

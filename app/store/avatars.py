@@ -149,7 +149,7 @@ def _take_from_groups(conn: Connection, failed: Iterable[ColumnElement[bool]]) -
 
 
 def _used_by_groups(conn: Connection, ids: Sequence[uuid.UUID]) -> list[uuid.UUID]:
-    """Returns the pictures that their groups show. For distributed conversations."""
+    """Returns which of the pictures their groups show. For distributed conversations."""
     of_groups = Avatar.id.in_(ids), Avatar.conversation_id.is_not(None)
     found = {address: id_ for id_, address in conn.execute(select(Avatar.id, _ADDRESS).where(*of_groups))}
     groups = [group for group in conn.execute(select(Avatar.conversation_id).where(*of_groups)).scalars() if group]

@@ -70,7 +70,7 @@ def lock_host_users(conn: Connection, external_ids: Sequence[str]) -> dict[str, 
 
 
 def user_ids_of(conn: Connection, external_ids: Sequence[str]) -> dict[str, int]:
-    """Returns external id -> user id of those users that exist."""
+    """Returns external id -> user id, for the users that exist."""
     if not external_ids:
         return {}
     found = select(User.external_id, User.id).where(User.external_id == any_text(external_ids), EXISTS)

@@ -40,7 +40,7 @@ _CSS_INDENT = re.compile(r"\n\s*")
 
 @dataclass(frozen=True)
 class Assets:
-    """``files`` by their names with the hash, and ``names``: these names by those without it, such as ``page.js``."""
+    """``files``: name with its hash -> file. ``names``: name without a hash, such as ``page.js`` -> name with one."""
 
     files: dict[str, Packed]
     names: dict[str, str]

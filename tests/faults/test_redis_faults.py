@@ -24,7 +24,9 @@ def test_redis_killed_and_restarted_with_its_file(cluster: Cluster, chat: Chat, 
 
 
 def test_redis_comes_back_older(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
-    """A crash takes the end of the append-only file, as the loss of the last second does, or a replica that lagged."""
+    """Redis comes back without the end of its append-only file, as after a lost last second, or on a replica that
+    lagged.
+    """
     with chat(reads=False) as crowd:
         crowd.wait_acks(rng.randint(2, 6))
         cluster.stack.kill_redis()

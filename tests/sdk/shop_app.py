@@ -12,6 +12,6 @@ def create_app() -> Flask:
     app = Flask("shop")
     app.config.from_prefixed_env("SHOP")
     app.config["PARLEY_CLIENT_OPTIONS"] = {"trust_env": False}
-    metadata = type(Base.metadata)()  # the table of the outbox exists already in Base's
+    metadata = type(Base.metadata)()  # Base's metadata already has the table of the outbox
     ParleyExtension(app, metadata=metadata)
     return app

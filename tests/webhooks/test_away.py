@@ -142,7 +142,7 @@ def test_everything_comes_in_order_after_a_receiver_was_away_for_an_hour(away: A
     assert away.host.answer("GET", "/webhooks")["webhooks"][0]["state"] == "on"
     away.is_away = False
     away.send(rooms)
-    away.kill_worker_in_a_request()  # the receiver has that event, and its worker does not know it
+    away.kill_worker_in_a_request()  # the receiver has that event, but the delivery is not recorded
     while lanes := away.lanes():
         away.clock.advance(max(0.0, min(due for _, due in lanes.values())) + MARGIN)
         wait_until(lambda lanes=lanes: away.lanes() != lanes, PATIENCE, "the deliveries")

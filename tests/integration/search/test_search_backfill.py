@@ -16,7 +16,7 @@ __all__ = ["engine"]
 
 
 def forget_index(engine: Engine) -> None:
-    """Makes the database one that was migrated a moment ago."""
+    """Turns the database into one that was migrated a moment ago."""
     with autocommit(engine) as conn:
         conn.execute(text("TRUNCATE message_terms, search_buckets"))
         newest = "(SELECT coalesce(max(version), 0) FROM messages)"
