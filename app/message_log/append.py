@@ -97,6 +97,13 @@ class AppendLimits:
     dedupe_seconds: int
 
 
+def _load(redis: Redis, name: str) -> LoadedFunction:
+    after, constants = "log large", KIND_CONSTANTS
+    if name == "change":  # the others need no groups, and a table costs time in each call
+        after, constants = f"{after} groups", constants + PRIVATE_CONSTANT
+    return LoadedFunction(redis, "app.message_log", name, after=after, constants=constants)
+
+
 class Append:
     """Calls ``name``.lua over its own connection, which ``connect`` opens.
 
@@ -116,8 +123,7 @@ class Append:
         saw_version: Callable[[int, int], None] = lambda _epoch, _version: None,
         wake: Callable[[], None],
     ) -> None:
-        constants = KIND_CONSTANTS + (PRIVATE_CONSTANT if name == "change" else "")  # a table costs time in each call
-        self._script = LoadedFunction(shard.redis, "app.message_log", name, after="log large", constants=constants)
+        self._script = _load(shard.redis, name)
         self.name = name
         self._connect = connect
         self._client: Redis | None = None

@@ -1,7 +1,7 @@
 """Groups: created in Postgres, changed through the log.
 
 The log puts a change in order with the messages around it, and keeps two changes at once from overwriting each other.
-The script that carries a change out checks the user's role (message_log/lua/change.lua).
+The script that carries a change out checks the user's role (message_log/lua/groups.lua).
 """
 
 from __future__ import annotations
