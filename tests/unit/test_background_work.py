@@ -63,6 +63,22 @@ def play(limit: int, jobs: list[tuple[int, bool]]) -> None:
 
 
 @in_own_hub
+def test_pool_goes_on_with_the_greenlets_it_has() -> None:
+    pool, seen = BlockingPool(2), list[Any]()
+
+    def act() -> None:
+        gevent.sleep(0)
+        seen.append(gevent.getcurrent())
+
+    with gevent.Timeout(PATIENCE):
+        for number in range(6):
+            pool.run(act)
+            while len(seen) <= number:
+                gevent.sleep(0)
+    assert len(set(seen)) == 1
+
+
+@in_own_hub
 def test_timers_go_on_after_every_kind_of_failure(caplog: pytest.LogCaptureFixture) -> None:
     faults = iter([ConnectionError(), Overloaded(), ValueError("a bug")])
     runs: list[int] = []
