@@ -135,6 +135,7 @@ def post_worker_init(worker: Any) -> None:
     from app.config import ConfigError  # noqa: PLC0415
     from app.redis_check import check_redis_addresses  # noqa: PLC0415
     from app.shard_check import AGAIN_SECONDS, check_shard_count  # noqa: PLC0415
+    from app.transports.plain_door import plain_door_of  # noqa: PLC0415
     from app.web_refusal import refuse_to_start  # noqa: PLC0415
 
     def passes(check: Any, settings: Any) -> Any:
@@ -155,6 +156,7 @@ def post_worker_init(worker: Any) -> None:
         gevent.spawn(check_shards_again, container.settings)
         if container.gateway is not None:
             container.gateway.start()
+    worker.plain_door = plain_door_of(worker.wsgi, worker.cfg)
     # The objects loaded so far stay, so the collector need not visit them again. Young garbage is mostly acyclic.
     gc.collect()
     gc.freeze()

@@ -7,6 +7,7 @@ Flask nor a driver, because gunicorn loads it before gevent patches the process.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -21,9 +22,10 @@ UNNAMED = ""
 class Ticket:
     """One connection that is served."""
 
-    __slots__ = ("_admission", "_counted", "_network", "when_aside")
+    __slots__ = ("_admission", "_began", "_counted", "_network", "when_aside")
 
     def __init__(self, admission: Admission, network: str) -> None:
+        self._began: float | None = time.monotonic()
         self._admission = admission
         self._network = network
         self._counted = False
@@ -45,6 +47,11 @@ class Ticket:
         self._network = network if has_room else self._network
         connections.add(self._network, 1)
         return has_room
+
+    def waited(self) -> float:
+        """Returns the seconds since the connection was admitted; 0 when called again."""
+        began, self._began = self._began, None
+        return 0.0 if began is None else time.monotonic() - began
 
     def back(self) -> None:
         """Counts the connection again."""

@@ -55,6 +55,7 @@ from app.bootstrap import build_web_container
 from app.config import Settings, check_settings, read_settings
 from app.errors_http import install_error_handlers
 from app.transports import routes
+from app.transports.plain_door import OUTERMOST
 
 MAX_JSON_BYTES = 256 * 1024
 
@@ -84,6 +85,7 @@ def build_app(settings: Settings | None = None, *, configure_logging: bool = Tru
     if container.gateway is not None:
         routes.install(app, container, container.gateway)
     trust_proxies(app, settings.trusted_proxies)  # last: all other middleware sees the client's address
+    app.extensions[OUTERMOST] = app.wsgi_app
     return app
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import time
 import uuid
 from collections.abc import Callable
@@ -23,19 +24,24 @@ from typing import Any
 
 import gevent
 from gevent.baseserver import BaseServer
+from gevent.server import StreamServer
 from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.ggevent import GeventWorker
 
+from app.accepting import Server, Visitor
 from app.admission import UNNAMED, Admission, Ticket
 from app.core.keyed_rate import KeyedRate
 from app.core.networks import network_of
+from app.core.plain_handshake import Found
 from app.refusals import REFUSALS
 from app.refused_requests import error_for, full, not_ready, whole_answer
 from app.request_turns import RequestTurns
+from app.shared_greenlet import SharedGreenlet
 
 POLLS = 20_000  # connections that step aside; MAX_SESSIONS bounds them
 FULL_ANSWERS = 256  # at once; beyond this, connections are closed without an answer
 FULL_ANSWER_SECONDS = 1.0
+INTERNET = (socket.AF_INET, socket.AF_INET6)
 ACCEPTED_PER_TURN = 16  # gevent's default of 100 lets sessions wait while all of them begin
 # New connections of one network: many people behind one address may come back at once.
 CONNECTIONS_PER_SECOND, CONNECTIONS_AT_ONCE = 100, 2000
@@ -51,6 +57,12 @@ HEALTHY = (
 
 
 class Worker(GeventWorker):  # type: ignore[misc]
+    """``plain_door`` opens plain handshakes of the application (app/transports/plain_door.py); None if all requests go
+    through gunicorn's parser. gunicorn.conf.py sets it.
+    """
+
+    plain_door: Any = None
+
     def init_process(self) -> None:
         limit: int = self.cfg.worker_connections
         self.proxies = int(os.environ.get("TRUSTED_PROXIES") or 0)
@@ -59,14 +71,64 @@ class Worker(GeventWorker):  # type: ignore[misc]
         self.connecting = KeyedRate(per_second, CONNECTIONS_AT_ONCE) if per_second > 0 else None
         REFUSALS.limit(float(os.environ.get("REFUSALS_PER_SECOND") or REFUSALS_PER_SECOND))
         self.turns = RequestTurns()
+        self.greetings = SharedGreenlet()
         self.refusing = 0
         BaseServer.max_accept = ACCEPTED_PER_TURN
         self.worker_connections = limit + POLLS + FULL_ANSWERS
         super().init_process()
 
+    def server_class(self, listener: Any, *, spawn: Any, ssl_context: Any = None, **_: Any) -> StreamServer:
+        """Called by gunicorn for each listener."""
+        if ssl_context is None and self.plain_door is not None and listener.family in INTERNET:
+            handle = partial(self._handle_admitted, listener)
+            server = Server(listener, handle=handle, spawn=spawn, reception=self, patience=self.cfg.keepalive)
+        else:
+            tls = {} if ssl_context is None else {"ssl_context": ssl_context}
+            server = StreamServer(listener, handle=partial(self.handle, listener), spawn=spawn, **tls)
+        if self.cfg.workers > 1:
+            server.max_accept = 1  # as in gunicorn: the workers get equally many connections
+        return server
+
+    def admit(self, address: Any) -> Ticket | None:
+        network = network_of(address[0]) if isinstance(address, tuple) else "unknown"
+        return None if self._too_fast(network) else self.admission.admit(UNNAMED if self.proxies else network)
+
+    def run_soon(self, act: Callable[[], None]) -> None:
+        self.greetings.run(act)
+
+    def greet(self, server: Server, visitor: Visitor, found: Found) -> None:
+        """Opens the WebSocket of a handshake, in a greenlet that many share."""
+        self.greetings.run(partial(self._open_or_serve, server, visitor, found))
+
+    def _open_or_serve(self, server: Server, visitor: Visitor, found: Found) -> None:
+        gevent.getcurrent().admission_ticket = visitor.ticket
+        is_ours = True
+        try:
+            is_ours = self._open_plainly(visitor, found)
+        finally:
+            if is_ours:
+                visitor.ticket.aside()
+        if not is_ours:
+            server.serve(visitor.client, visitor.address, visitor.ticket)
+
+    def _open_plainly(self, visitor: Visitor, found: Found) -> bool:
+        (fields, size), ticket, address = found, visitor.ticket, visitor.address[0]
+        if self.proxies:
+            address = forwarded_for(fields.get("x-forwarded-for", ""), self.proxies)
+            if not ticket.name(network_of(address)):
+                return False
+        end_turn = self._begin_turn(ticket, "GET")
+        try:
+            return bool(self.plain_door.open(visitor.client, size, fields, address))
+        finally:
+            end_turn()
+            if self.proxies:
+                ticket.name(UNNAMED)
+
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
-        network = network_of(addr[0]) if isinstance(addr, tuple) else "unknown"
-        ticket = None if self._too_fast(network) else self.admission.admit(UNNAMED if self.proxies else network)
+        self._handle_admitted(listener, client, addr, self.admit(addr))
+
+    def _handle_admitted(self, listener: Any, client: Any, addr: Any, ticket: Ticket | None) -> None:
         if ticket is None:
             self._refuse(client)
             return
@@ -76,6 +138,11 @@ class Worker(GeventWorker):  # type: ignore[misc]
         finally:
             ticket.aside()
 
+    def timeout_ctx(self) -> Any:
+        """Returns the deadline for a head. That of the first one began when the connection was admitted."""
+        waited = gevent.getcurrent().admission_ticket.waited()
+        return gevent.Timeout(max(self.cfg.keepalive - waited, 0.001), False)
+
     def _too_fast(self, network: str) -> bool:
         """Returns whether the network opens connections too fast. Those of our own proxies are not counted."""
         if self.proxies or self.connecting is None:
@@ -84,7 +151,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> Any:
         ticket: Ticket = gevent.getcurrent().admission_ticket
-        if self.proxies and not ticket.name(network_of(forwarded_for(req.headers, self.proxies))):
+        if self.proxies and not ticket.name(network_of(forwarded_for(_forwarded(req.headers), self.proxies))):
             sock.sendall(full())
             raise StopIteration
         end_turn = self._begin_turn(ticket, req.method)
@@ -150,11 +217,14 @@ def answer_when_full(client: Any, missing: Callable[[], list[str]]) -> None:
         client.sendall(full())
 
 
-def forwarded_for(headers: list[tuple[str, str]], proxies: int) -> str:
+def forwarded_for(value: str, proxies: int) -> str:
     """Returns the client's address as the outermost of our proxies saw it, or "" if fewer proxies named one."""
-    values = [value for name, value in headers if name == "X-FORWARDED-FOR"]
-    addresses = [part.strip() for part in ",".join(values).split(",")] if values else []
+    addresses = [part.strip() for part in value.split(",")] if value else []
     return addresses[-proxies] if len(addresses) >= proxies else ""
+
+
+def _forwarded(headers: list[tuple[str, str]]) -> str:
+    return ",".join(value for name, value in headers if name == "X-FORWARDED-FOR")
 
 
 class Pace:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from flask import g, request
-from werkzeug import Request
 
 from app.container import current_container
 from app.core.caller import Caller
@@ -14,23 +13,26 @@ from app.services.auth.passwords import Passwords
 
 
 def caller_of_request(*, allow_ticket: bool = False) -> Caller | None:
-    """Does what ``caller_of`` does for the present request, and notes the user for the access log."""
-    caller = caller_of(request, current_container().authenticator, allow_ticket=allow_ticket)
+    """Returns the caller of the present request, as ``caller_of`` does, and notes the user for the access log.
+
+    Ignores access tokens in the URL.
+    """
+    header = request.headers.get("Authorization")
+    ticket = request.args.get("ticket") if allow_ticket and header is None else None
+    caller = caller_of(header, ticket, current_container().authenticator)
     if caller is not None:
         note_user(caller.user_id)
     return caller
 
 
-def caller_of(request: Request, authenticator: Authenticator, *, allow_ticket: bool = False) -> Caller | None:
-    """Returns the caller named by ``Authorization: Bearer`` or, if allowed, by ``?ticket=``; None without either.
+def caller_of(header: str | None, ticket: str | None, authenticator: Authenticator) -> Caller | None:
+    """Returns the caller named by the ``Authorization`` header (Bearer) or, without one, by the ticket; None without
+    either.
 
-    Ignores access tokens in the URL. The ticket is used up even if the request is refused later. Raises Unauthorized
-    for a credential that is not valid.
+    The ticket is used up even if the request is refused later. Raises Unauthorized for a credential that is not valid.
     """
-    token = bearer_token(request)
-    if token is not None:
-        return authenticator.verify(token)
-    ticket = request.args.get("ticket") if allow_ticket else None
+    if header is not None:
+        return authenticator.verify(token_of(header))
     return authenticator.redeem_ticket(ticket) if ticket else None
 
 
@@ -62,10 +64,10 @@ def require_writer() -> Caller:
 
 def require_bearer_token() -> str:
     """Returns the token of the ``Authorization`` header. Raises Unauthorized if there is none."""
-    token = bearer_token(request)
-    if token is None:
+    header = request.headers.get("Authorization")
+    if header is None:
         raise Unauthorized
-    return token
+    return token_of(header)
 
 
 def address() -> str:
@@ -78,13 +80,8 @@ def request_passwords() -> Passwords:
     return current_container().passwords.for_network(network_of(address()))
 
 
-def bearer_token(request: Request) -> str | None:
-    """Returns the token of the ``Authorization`` header; None if there is no such header. Raises Unauthorized for
-    another scheme.
-    """
-    header = request.headers.get("Authorization")
-    if header is None:
-        return None
+def token_of(header: str) -> str:
+    """Returns the token of the value of an ``Authorization`` header. Raises Unauthorized for another scheme."""
     scheme, _, token = header.partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise Unauthorized("Authorization must be: Bearer <token>.")

@@ -4,6 +4,8 @@ not send it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from werkzeug import Request
 
 from app.config import Settings
@@ -16,8 +18,12 @@ def check_origin(request: Request, settings: Settings) -> None:
     """Raises Forbidden unless the Origin is absent, the server's own, or on the allow-list. Call it before any
     upgrade.
     """
-    origin = request.headers.get("Origin")
-    if origin is None or is_listed(origin, settings) or _same(origin, own_origin(request)):
+    refuse_origin(request.headers.get("Origin"), lambda: own_origin(request), settings)
+
+
+def refuse_origin(origin: str | None, own: Callable[[], str], settings: Settings) -> None:
+    """Does what ``check_origin`` does, for the value of the header. ``own`` returns the server's own origin."""
+    if origin is None or is_listed(origin, settings) or _same(origin, own()):
         return
     raise Forbidden("This origin is not on the allow-list.")
 

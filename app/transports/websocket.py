@@ -29,9 +29,10 @@ from app.transports.command_session import CommandServices
 from app.transports.connection import Connection
 from app.transports.connection_protocol import Limits
 from app.transports.flusher import Flusher
+from app.transports.plain_door import PLAIN_DOOR, PlainDoor
 from app.transports.sock_connection import SockConnection, server_options, sock_view
 from app.transports.take_over import can_take_over
-from app.transports.websocket_door import PATH, REFUSAL, Doorkeeper, WebSocketDoor
+from app.transports.websocket_door import PATH, REFUSAL, Doorkeeper, Handshake, WebSocketDoor
 from app.transports.websocket_session import ServedSession, WebSocketSession
 
 
@@ -109,11 +110,13 @@ def install(
         try:
             if REFUSAL in request.environ:
                 raise request.environ[REFUSAL]
-            _, g.socket_caller = doorkeeper.check(request, network_of(address()))
+            _, g.socket_caller = doorkeeper.check(Handshake.of(request), network_of(address()))
         except UpgradeRefused as refused:
             return _refusal(refused.reason, refused.status, refused.headers)
         except ParleyError as error:
             return problem_response(error)
         return served()
 
-    app.wsgi_app = WebSocketDoor(_with_one_upgrade(app.wsgi_app), doorkeeper, open_session)  # type: ignore[method-assign]
+    door = WebSocketDoor(_with_one_upgrade(app.wsgi_app), doorkeeper, open_session)
+    app.extensions[PLAIN_DOOR] = PlainDoor(door, settings.trusted_proxies)
+    app.wsgi_app = door  # type: ignore[method-assign]

@@ -20,6 +20,7 @@ import cloudinary.utils
 import gevent
 import honcho.manager
 import http_ece
+import jwt
 import psycopg
 import pywebpush
 import redis
@@ -35,7 +36,10 @@ from firebase_admin import _http_client, messaging
 from flask import Flask
 from flask_sock import Sock
 from flask_sse import ServerSentEventsBlueprint
+from gevent.baseserver import BaseServer
+from gevent.hub import Waiter
 from gevent.monkey import get_original
+from gevent.server import StreamServer
 from gunicorn import sock
 from gunicorn.arbiter import Arbiter
 from gunicorn.config import Config
@@ -44,6 +48,7 @@ from gunicorn.http.unreader import IterUnreader, SocketUnreader
 from gunicorn.http.wsgi import default_environ
 from gunicorn.workers.base import Worker
 from gunicorn.workers.base_async import AsyncWorker
+from gunicorn.workers.ggevent import GeventWorker
 from redis.commands.core import Script
 from requests.adapters import HTTPAdapter
 from sqlalchemy.pool import QueuePool
@@ -111,6 +116,14 @@ def test_gunicorn_reaps_workers_while_it_stops():
     assert "self.stop()" in inspect.getsource(Arbiter.halt)
     assert "self.reap_workers()" in inspect.getsource(Arbiter.stop)
     assert "raise HaltServer(reason, self.WORKER_BOOT_ERROR)" in inspect.getsource(Arbiter.reap_workers)
+
+
+def test_gunicorn_makes_servers_by_server_class():
+    source = inspect.getsource(GeventWorker.run)
+    assert re.search(r"server = self\.server_class\(\s*s, application=self\.wsgi, spawn=pool,", source)
+    assert "**ssl_args)" in source
+    assert 'ssl_args = {"ssl_context": ssl_context(self.cfg)}' in source
+    assert re.search(r"with self\.timeout_ctx\(\):\s+req = next\(parser\)", inspect.getsource(AsyncWorker.handle))
 
 
 # --- redis-py
@@ -214,6 +227,21 @@ def test_gevent_loop_has_watchers_and_callbacks():
     for name in ("io", "timer", "run_callback"):
         assert callable(getattr(loop, name))
     assert get_original("socket", "socket") is not None
+
+
+def test_gevent_server_handles_what_it_reads():
+    source = inspect.getsource(BaseServer._do_read)
+    assert "args = self.do_read()" in source
+    assert "self.do_handle(*args)" in source
+    assert "sock._accept()" in inspect.getsource(StreamServer.do_read)
+    assert callable(Waiter().switch)
+
+
+def test_pyjwt_verifies_by_the_algorithm_of_a_key():
+    source = inspect.getsource(jwt.PyJWS._verify_signature)
+    assert "alg_obj = key.Algorithm" in source
+    assert "prepared_key = alg_obj.prepare_key(key.key)" in source
+    assert "alg_obj.verify(signing_input, prepared_key, signature)" in source
 
 
 def test_billiard_lists_pool_processes():

@@ -22,6 +22,7 @@ class Doorkeeper:
 def environ(**changes: Any) -> dict[str, Any]:
     return {
         "REQUEST_METHOD": "GET",
+        "SERVER_PROTOCOL": "HTTP/1.1",
         "PATH_INFO": "/ws",
         "SERVER_NAME": "x",
         "SERVER_PORT": "80",
