@@ -1,7 +1,8 @@
 """Connections to the node of a Redis cluster that has one slot. They follow the slot to another node.
 
-All keys of a shard have one hash tag and so are in one slot. A client that stays with the node of that slot can do
-everything that it can do with a server of its own: scripts, pipelines, blocking reads and plain publish and subscribe.
+All keys and channels of a shard have one hash tag and so are in one slot. A client that stays with the node of that
+slot can do everything that it can do with a server of its own: scripts, pipelines, blocking reads, and publish and
+subscribe (app/redis_publications.py).
 """
 
 from __future__ import annotations
@@ -101,8 +102,8 @@ def slot_primary(address: ClusterAddress, key: str, *, verify: bool) -> SlotPrim
 
 class ClusterConnection(PrimaryConnection):
     def read_response(self, *args: Any, **options: Any) -> Any:
-        """Raises ConnectionError on a subscription if its slot has moved to another node. The old node refuses nothing,
-        and publications still arrive through the cluster. But scripts count the receivers of their own node only.
+        """Raises ConnectionError on a subscription if its slot has moved to another node. A node that was cut off
+        does not end its subscriptions.
         """
         if options.get("push_request") and self.is_elsewhere():
             self.disconnect()  # type: ignore[no-untyped-call]

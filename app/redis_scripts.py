@@ -15,6 +15,7 @@ from redis.exceptions import NoPermissionError, ResponseError
 
 from app.redis_cluster import is_on_cluster
 from app.redis_one_connection import OneConnection
+from app.redis_publications import in_lua
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ def script(redis: Redis, package: str, name: str, *, after: str = "", constants:
     ``after`` names the files, separated by spaces, whose functions the script begins with: Lua in Redis has no
     ``require``. ``constants`` is Lua text that goes before all of it.
     """
-    return redis.register_script(_guard(redis) + _text(package, name, after, constants))
+    return redis.register_script(_guard(redis) + in_lua(redis, _text(package, name, after, constants)))
 
 
 def _guard(redis: Redis) -> str:
@@ -60,7 +61,7 @@ class LoadedFunction:
     """
 
     def __init__(self, redis: Redis, package: str, name: str, *, after: str = "", constants: str = "") -> None:
-        text, guard = _text(package, name, after, constants), _guard(redis)
+        text, guard = in_lua(redis, _text(package, name, after, constants)), _guard(redis)
         self._script = redis.register_script(guard + text)
         self._family = f"parley_{name}_"
         self.name = self._family + sha1((guard + text).encode()).hexdigest()[:12]  # noqa: S324 - no secret

@@ -16,6 +16,7 @@ from app.core.metadata import with_metadata_as_text
 from app.core.records import pack
 from app.message_log import keys
 from app.redis_calls import redis_errors_as_overloaded
+from app.redis_publications import publish
 
 # User ids in one publication, about 40 KB.
 MAX_RECIPIENTS = 5000
@@ -55,10 +56,10 @@ def announce_account_deleted(redis: Redis, sid: str, user_id: int) -> None:
 def announce_log_out(redis: Redis, sid: str) -> None:
     """Closes the connections of this auth session."""
     with redis_errors_as_overloaded():
-        redis.publish(keys.ALL, msgspec.msgpack.encode(["revoked", sid]))
+        publish(redis, keys.ALL, msgspec.msgpack.encode(["revoked", sid]))
 
 
 def _announce(redis: Redis, record: list[object], users: list[int] | Literal[False] = False) -> None:
     """Publishes under epoch 0: the record belongs to no history, so a gateway takes no epoch from it."""
     with redis_errors_as_overloaded():
-        redis.publish(keys.ALL, pack([0, [[users, record]]]))
+        publish(redis, keys.ALL, pack([0, [[users, record]]]))

@@ -23,6 +23,7 @@ from app.core.records import unpack
 from app.message_log import keys
 from app.message_log.shards import Shard
 from app.redis_one_connection import PLAIN
+from app.redis_publications import pushes_of, subscribe
 
 log = logging.getLogger(__name__)
 
@@ -84,9 +85,8 @@ class Listener:
             pause = min(pause * 2, 1.0)
 
     def _listen(self) -> None:
-        pubsub = self._shard.redis.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
+        pubsub = subscribe(self._shard.redis, *self._channels)
         try:
-            pubsub.subscribe(*self._channels)
             connection = pubsub.connection
             for _ in self._channels:
                 connection.read_response(timeout=QUIET_SECONDS, push_request=True)
@@ -106,6 +106,7 @@ class Listener:
         messages took a tenth of a gateway's calls at 200 messages/s.
         """
         connection._sock.settimeout(None)
+        message, ended = pushes_of(self._shard.redis)
         read = partial(connection.read_response, push_request=True)
         if connection.__class__ in PLAIN:
             read = connection._parser.read_response
@@ -114,8 +115,10 @@ class Listener:
             while True:
                 response = read()
                 self._is_quiet = False
-                if response[0] == b"message":
+                if response[0] == message:
                     self._take(response[1], response[2])
+                elif response[0] == ended:
+                    raise ConnectionError("Redis ended the subscription: the slot has another node now")
         except OSError as error:
             raise ConnectionError("the connection was closed") from error
         finally:

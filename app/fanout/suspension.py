@@ -13,6 +13,7 @@ from app.core.records import pack
 from app.fanout.revocation import RevokedSessions
 from app.message_log import keys
 from app.redis_calls import redis_errors_as_overloaded
+from app.redis_publications import publish
 
 NO_END = 4_102_444_800  # the year 2100, in unix seconds: until an administrator lifts the suspension
 
@@ -45,7 +46,7 @@ class SuspendedUsers(RevokedSessions):
             self._publish(user_id, 0)
 
     def _publish(self, user_id: int, end: int) -> None:
-        self._redis.publish(keys.ALL, msgspec.msgpack.encode(["suspended", user_id, end]))
+        publish(self._redis, keys.ALL, msgspec.msgpack.encode(["suspended", user_id, end]))
 
     def heard(self, user_id: int, end: int) -> None:
         """Takes over what another process has published."""
@@ -59,4 +60,4 @@ class ShadowedUsers(SuspendedUsers):
     """Users with a shadow suspension: nobody else sees what they do."""
 
     def _publish(self, user_id: int, end: int) -> None:
-        self._redis.publish(keys.ALL, pack([0, [[False, [Kind.SHADOWED, user_id, end]]]]))
+        publish(self._redis, keys.ALL, pack([0, [[False, [Kind.SHADOWED, user_id, end]]]]))

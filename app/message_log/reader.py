@@ -11,6 +11,7 @@ from app.core.records import Record, pack, unpack_record, unpack_records
 from app.message_log import keys
 from app.message_log.shards import Shard
 from app.redis_one_connection import OneConnection
+from app.redis_publications import publish
 from app.redis_scripts import LoadedFunction, script
 
 ATTEMPTS_SECONDS = 3600
@@ -188,7 +189,7 @@ class LogReader:
         """Notifies the gateways of these records, which stay in the log."""
         pipe = self._redis.pipeline(transaction=False)
         for gateway, notice in self._notices(records, {}):
-            pipe.publish(self._keys.gateway_channel(gateway), notice)
+            publish(pipe, self._keys.gateway_channel(gateway), notice)
         pipe.execute()
 
     def remove(self, entries: list[Entry], refused: dict[int, str], announced: Set[int] = frozenset()) -> None:

@@ -10,6 +10,7 @@ import redis
 from app.core.kinds import Kind
 from app.core.records import unpack
 from app.message_log import keys
+from app.redis_publications import subscribe
 from tests.contract.conftest import Connect
 from tests.contract.test_typing_presence import is_state
 from tests.support.clients import Account
@@ -18,11 +19,15 @@ from tests.support.processes import Stack
 
 @pytest.fixture
 def bus(server: Stack) -> Iterator[redis.client.PubSub]:
-    """Receives the publications to every gateway. A pattern does not count as a gateway's subscription."""
-    with server.shards() as shards, shards[0].redis.pubsub(ignore_subscribe_messages=True) as pubsub:
-        pubsub.psubscribe(f"{keys.PREFIX}*")
-        pubsub.get_message(timeout=5)
-        yield pubsub
+    """Receives the publications to every gateway. It counts as one more gateway, which watches nobody."""
+    with server.shards() as shards:
+        first = shards[0]
+        gateways = (name.decode() for name in first.redis.zrange(first.keys.gateways, 0, -1))
+        channels = (*map(first.keys.gateway_channel, gateways), keys.ALL, keys.WATCHING)
+        with subscribe(first.redis, *channels) as pubsub:
+            for _ in channels:
+                pubsub.get_message(timeout=5)
+            yield pubsub
 
 
 def publications(bus: redis.client.PubSub) -> list[tuple[str, int]]:

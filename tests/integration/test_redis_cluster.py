@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -11,6 +15,7 @@ import redis
 from app.config import ConfigError, Settings
 from app.core.errors import Overloaded
 from app.core.kinds import Kind
+from app.core.records import pack
 from app.message_log.append import Append, Operation
 from app.message_log.conversations import hydrate
 from app.message_log.shards import Shard, Shards
@@ -20,6 +25,7 @@ from app.redis_calls import redis_errors_as_overloaded
 from app.redis_check import check_redis_addresses
 from app.redis_cluster import SlotPrimary, slot_primary
 from app.redis_connections import connect_redis, connect_shards, one_connection
+from app.redis_publications import in_lua, publish, pushes_of, subscribe
 from dev.processes import free_port, wait_until
 from tests.support.outage import after_outage
 from tests.support.patience import PATIENCE
@@ -28,6 +34,7 @@ from tests.twins.log_contract import ANN, BEN, EPOCH, ROOM, LogContract, state
 
 SHARDS = 8
 GROUP = 41  # of shard 1
+PUBLISHING = "return redis.call('PUBLISH', KEYS[1], 'hello')"
 
 
 def settings_for(url: str, **changes: Any) -> Settings:
@@ -137,23 +144,81 @@ def test_script_writes_nothing_while_its_slot_is_moved_key_by_key(cluster: Redis
         assert [record.seq for record in read_tail(shard, [GROUP]).records] == [1, 2]
 
 
-def test_subscription_follows_the_slot(cluster: RedisCluster, shard: Shard) -> None:
-    channel, settings = shard.keys.gateway_channel("here"), settings_for(cluster.url)
+def test_subscription_ends_when_its_slot_moves(cluster: RedisCluster, shard: Shard) -> None:
+    channel = shard.keys.gateway_channel("here")
 
-    def publish() -> int:
-        return int(shard.redis.eval("return redis.call('PUBLISH', KEYS[1], 'hello')", 1, channel))
+    def receivers() -> int:
+        return int(shard.redis.eval(in_lua(shard.redis, PUBLISHING), 1, channel))
 
-    with connect_redis(settings, 1, timeout_seconds=30, protocol=2, fail_fast=False) as client:
-        pubsub = client.pubsub(ignore_subscribe_messages=True)
-        pubsub.subscribe(channel)
-        wait_until(lambda: publish() == 1, PATIENCE, "the subscription")
+    with subscribed(cluster.url, channel) as pubsub:
+        assert receivers() == 1
+        assert pubsub.connection.read_response(push_request=True) == [b"smessage", channel.encode(), b"hello"]
         cluster.move_slot(shard.keys.epoch)
-        assert after_outage(publish) == 0, "scripts count only who listens at their node"
+        assert pubsub.connection.read_response(push_request=True)[0] == pushes_of(shard.redis).ended
+    assert after_outage(receivers) == 0
+    with subscribed(cluster.url, channel):
+        assert receivers() == 1
+
+
+def test_subscription_at_a_node_that_was_cut_off_ends_when_others_find_the_new_one(
+    cluster: RedisCluster, shard: Shard
+) -> None:
+    with subscribed(cluster.url, shard.keys.rosters) as pubsub:
+        pubsub.connection._primary.found = ("127.0.0.1", cluster.other_than(shard.keys.epoch).port)
         with pytest.raises(redis.ConnectionError, match="another node"):
-            wait_until(lambda: pubsub.get_message(timeout=0.2) and False, PATIENCE, "the lost subscription")
-        pubsub.subscribe(channel)
-        wait_until(lambda: publish() == 1, PATIENCE, "the new subscription")
-        pubsub.close()
+            pubsub.connection.read_response(push_request=True)
+
+
+@contextmanager
+def subscribed(url: str, channel: str) -> Iterator[Any]:
+    """Subscribes as a gateway does, and returns once the node has confirmed it."""
+    client = connect_redis(settings_for(url), 1, timeout_seconds=30, fail_fast=False)
+    with client, subscribe(client, channel) as pubsub:
+        assert pubsub.connection.read_response(push_request=True)[:2] == [b"ssubscribe", channel.encode()]
+        yield pubsub
+
+
+LISTENING = """
+from gevent import monkey
+monkey.patch_all()
+import sys
+import gevent
+from app.config import Settings
+from app.fanout.listener import Listener
+from app.message_log.shards import Shards
+from app.redis_connections import connect_redis, connect_shards
+
+settings = Settings("development", "", sys.argv[1], "", "x" * 32, shards=8)
+shard = Shards(connect_shards(settings))[1].over(connect_redis(settings, 1, timeout_seconds=30, fail_fast=False))
+nothing = lambda *_: None
+listener = Listener(shard, "here", compare=nothing, saw_epoch=nothing, saw_version=nothing, revoked=nothing,
+                    dispatch=lambda epoch, items: print("got", epoch, items, flush=True),
+                    resubscribed=lambda: print("subscribed", flush=True))
+listener.start()
+gevent.wait()
+"""
+
+
+def test_listener_subscribes_at_the_new_node_although_nothing_else_looks_for_it(
+    cluster: RedisCluster, shard: Shard
+) -> None:
+    """Each subscription brings the sessions up to date (tests/unit/test_listener.py)."""
+    command = [sys.executable, "-c", LISTENING, cluster.url]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        late = threading.Timer(PATIENCE, process.kill)  # the next line is then empty
+        late.start()
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "subscribed\n"
+            for number in (1, 2):
+                cluster.move_slot(shard.keys.epoch)
+                assert process.stdout.readline() == "subscribed\n"
+                item = pack([0, [[False, [number]]]])
+                after_outage(lambda item=item: publish(shard.redis, shard.keys.gateway_channel("here"), item))
+                assert process.stdout.readline() == f"got 0 [[False, [{number}]]]\n"
+        finally:
+            late.cancel()
+            process.kill()
 
 
 def test_dead_node_is_an_outage_of_its_shards_until_its_replica_takes_over(
@@ -228,14 +293,22 @@ def test_cluster_that_does_not_answer_is_waited_for(caplog: pytest.LogCaptureFix
     assert "REDIS_URL: no answer yet" in record.getMessage()
 
 
-def test_login_of_the_address_is_used(cluster: RedisCluster) -> None:
+def test_login_of_the_address_needs_only_the_keys_and_channels_of_parley(cluster: RedisCluster, shard: Shard) -> None:
     for node in cluster.nodes:
         with node.client() as admin:
             admin.acl_setuser(
-                "parley", enabled=True, passwords=["+p@ss"], keys=["*"], channels=["*"], commands=["+@all"]
+                "parley",
+                enabled=True,
+                passwords=["+p@ss"],
+                keys=["{parley*"],
+                channels=["{parley*"],
+                commands=["+@all"],
             )
     url = cluster.url.replace("://", "://parley:p%40ss@")
-    with connect_redis(settings_for(url), 1) as client:
+    channel = shard.keys.gateway_channel("here")
+    with subscribed(url, channel) as pubsub, connect_redis(settings_for(url), 1) as client:
         assert client.acl_whoami() == b"parley"
+        assert client.eval(in_lua(client, PUBLISHING), 1, channel) == 1
+        assert pubsub.connection.read_response(push_request=True) == [b"smessage", channel.encode(), b"hello"]
     with pytest.raises(redis.ConnectionError), connect_redis(settings_for(url.replace("p%40ss", "no")), 1) as client:
         client.ping()

@@ -17,6 +17,8 @@ SLOTS = 16384
 PRIMARIES = 3
 # A machine that runs other tests may hold a server up for a second, and that is no failure.
 NODE_TIMEOUT_MS = 2000
+# Plain publications go to all nodes, so nothing may use them. They are refused in every test with a cluster.
+NO_PLAIN_PUBLICATIONS = "-publish -subscribe -psubscribe"
 
 
 class RedisCluster:
@@ -127,10 +129,14 @@ class RedisCluster:
 
 
 def _node(directory: Path, guard: Guard) -> EmbeddedValkey:
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    users = directory.with_suffix(".acl")
+    users.write_text(f"user default on nopass ~* &* +@all {NO_PLAIN_PUBLICATIONS}\n")
     options = {
         "cluster-enabled": "yes",
         "cluster-port": str(free_port()),
         "cluster-node-timeout": str(NODE_TIMEOUT_MS),
+        "aclfile": str(users),
     }
     return EmbeddedValkey(directory, guard=guard, tcp=True, options=options)
 

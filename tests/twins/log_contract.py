@@ -21,6 +21,7 @@ from app.message_log.reader import LogReader
 from app.message_log.shards import Shard
 from app.message_log.tails import read_tail
 from app.redis_calls import EpochLostError
+from app.redis_publications import publish, subscribe
 from app.store.conversations import ConversationState, MemberState
 
 EPOCH = 3
@@ -229,9 +230,9 @@ class LogContract:
 
     def test_records_go_to_the_gateways_of_the_members(self, log: Log) -> None:
         log.redis.hset(keys.FIRST.online, mapping={str(ANN): "here", str(BEN): "here there"})
-        found = {name: log.redis.pubsub(ignore_subscribe_messages=True) for name in ("here", "there", "nowhere")}
-        for name, pubsub in found.items():
-            pubsub.subscribe(keys.FIRST.gateway_channel(name))
+        names = ("here", "there", "nowhere")
+        found = {name: subscribe(log.redis, keys.FIRST.gateway_channel(name)) for name in names}
+        for pubsub in found.values():
             pubsub.connection.read_response(timeout=5, push_request=True)
         log.append([message(ANN, "a"), Operation(Kind.READ, PAIR, BEN, 1)])
         for name, users in (("here", [ANN, BEN]), ("there", [BEN])):
@@ -239,14 +240,13 @@ class LogContract:
             epoch, items = unpack(response[2])
             assert (epoch, [item[0] for item in items]) == (EPOCH, [users, users])
             assert [item[1][0] for item in items] == [Kind.MESSAGE, Kind.READ]
-        log.redis.publish(keys.FIRST.gateway_channel("nowhere"), b"end")
+        publish(log.redis, keys.FIRST.gateway_channel("nowhere"), b"end")
         assert found["nowhere"].connection.read_response(timeout=5, push_request=True)[2] == b"end"
         for pubsub in found.values():
             pubsub.close()
 
     def test_drain_notifies_the_sending_gateway(self, log: Log) -> None:
-        pubsub = log.redis.pubsub(ignore_subscribe_messages=True)
-        pubsub.subscribe(keys.FIRST.gateway_channel("here"))
+        pubsub = subscribe(log.redis, keys.FIRST.gateway_channel("here"))
         pubsub.connection.read_response(timeout=5, push_request=True)
         versions = [decision[2] for decision in log.append([message(ANN, "a"), message(ANN, "b")])]
         log.drain({versions[0]: "why"})

@@ -9,6 +9,7 @@ from redis.exceptions import RedisError
 from app.message_log.epoch import parse_epoch
 from app.message_log.shards import Shard
 from app.redis_calls import EpochLostError
+from app.redis_publications import count_subscribers
 
 GATEWAY_SECONDS = 10.0
 
@@ -45,7 +46,7 @@ def _look(shard: Shard) -> ShardLook:
     pipe.xlen(keys.log)
     pipe.exists(keys.lease)
     pipe.zcount(keys.gateways, since_ms, "+inf")
-    pipe.pubsub_numsub(keys.rosters)  # a gateway subscribes at once, but sends its first heartbeat after seconds
+    count_subscribers(pipe, keys.rosters)  # a gateway subscribes at once, but sends its first heartbeat after seconds
     epoch, records, entries, lease, beating, [(_, listening)] = pipe.execute()
     return ShardLook(
         number=shard.part.number,
