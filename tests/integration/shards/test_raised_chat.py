@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
 from sqlalchemy import Engine, text
 
-from app.message_log.shard_keys import ShardKeys
 from app.store.engine import writing
 from dev.processes import wait_until
 from tests.conftest import StackFactory
@@ -24,6 +22,7 @@ from tests.support.commands import flask
 from tests.support.patience import PATIENCE
 from tests.support.private_stack import UNLIMITED
 from tests.support.processes import ROOT, Stack
+from tests.support.shards import connected_shards
 
 GROUPS = 8  # their ids follow each other, so each of four shards has two
 STREAMS = 4  # the first groups have an open stream, one in each shard
@@ -110,15 +109,16 @@ def raise_to(stack: Stack, shards: int, *options: str) -> subprocess.CompletedPr
     return flask({**stack.env, **env_of(shards)}, "shards", str(shards), *options)
 
 
-def killed_while_preparing(stack: Stack, engine: Engine, client: redis.Redis, shards: int) -> None:
+def killed_while_preparing(stack: Stack, engine: Engine, shards: int) -> None:
     """Kills the command when Redis is prepared and only the transaction in Postgres is missing."""
     program = str(Path(sys.executable).parent / "flask")
     env = {**stack.env, **env_of(shards)}
-    with writing(engine) as conn:
+    with writing(engine) as conn, connected_shards(env) as prepared:
+        last = prepared[shards - 1]
         conn.execute(text("SELECT 1 FROM log_state WHERE id = 1 FOR UPDATE"))
         command = subprocess.Popen([program, "--app", "wsgi", "shards", str(shards)], cwd=ROOT, env=env)
         try:
-            wait_until(lambda: client.exists(ShardKeys(shards - 1).epoch), PATIENCE, "the last shard's epoch")
+            wait_until(lambda: last.redis.exists(last.keys.epoch), PATIENCE, "the last shard's epoch")
         finally:
             command.send_signal(signal.SIGKILL)
             command.wait()
@@ -146,7 +146,7 @@ def refused_while_it_runs(stack: Stack) -> None:
     assert shown(stack)[0] == "1 shard"
 
 
-def raised_in_two_steps(stack: Stack, engine: Engine, client: redis.Redis) -> None:
+def raised_in_two_steps(stack: Stack, engine: Engine) -> None:
     """To 2 and to 4 shards; the second command is killed and repeated."""
     waiting = raise_to(stack, 2)
     assert waiting.stderr.splitlines()[-1] == (
@@ -160,7 +160,7 @@ def raised_in_two_steps(stack: Stack, engine: Engine, client: redis.Redis) -> No
         "The number of shards was 1 and is 2 now.",
         "Set SHARDS=2 in all processes, and start them.",
     ]
-    killed_while_preparing(stack, engine, client, 4)
+    killed_while_preparing(stack, engine, 4)
     assert shown(stack)[:2] == ["2 shards", "SHARDS is 1 here: the processes of this environment do not start."]
     second = raise_to(stack, 4)
     assert second.returncode == 0, second.stderr
@@ -186,15 +186,21 @@ def resumed_after(chat: Chat, cursors: dict[str, str | None]) -> None:
 
 
 @pytest.fixture
-def chat(make_stack: StackFactory) -> Iterator[tuple[Chat, Stack]]:
-    stack = make_stack(env=env_of(1))
+def place(redis_url: str) -> dict[str, str]:
+    """The settings for a Redis that has all shards."""
+    return {"REDIS_URL": redis_url}
+
+
+@pytest.fixture
+def chat(make_stack: StackFactory, place: dict[str, str]) -> Iterator[tuple[Chat, Stack]]:
+    stack = make_stack(env=env_of(1) | place)
     made = Chat(stack)
     yield made, stack
     made.close()
 
 
 def test_chat_goes_on_after_the_number_was_raised(
-    chat: tuple[Chat, Stack], make_stack: StackFactory, redis_client: redis.Redis, engine: Engine
+    chat: tuple[Chat, Stack], make_stack: StackFactory, place: dict[str, str], engine: Engine
 ) -> None:
     people, stack = chat
     cursors = people.cursors_after("before")
@@ -206,11 +212,12 @@ def test_chat_goes_on_after_the_number_was_raised(
     accept_without_storing(people, stack)
     people.close()
     stack.stop()
-    raised_in_two_steps(stack, engine, redis_client)
-    people.move_to(make_stack(env=env_of(4)))
+    raised_in_two_steps(stack, engine)
+    raised = make_stack(env=env_of(4) | place)
+    people.move_to(raised)
     resumed_after(people, cursors)
-    for number in range(4):
-        assert int(redis_client.hget(ShardKeys(number).log_state, "entries") or 0) > 0
+    with raised.shards() as shards:
+        assert [int(shard.redis.hget(shard.keys.log_state, "entries") or 0) > 0 for shard in shards] == [True] * 4
     people.repeat_all()
     for writer in writers:
         writer.client = people.rest
