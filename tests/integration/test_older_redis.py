@@ -100,7 +100,7 @@ class Server:
     def size(self) -> int:
         """Returns the size of the file once everything is in it: while the disk is busy, the server writes later."""
         self.client.set("last", "written")
-        assert self.client.execute_command("WAITAOF", 1, 0, 30_000)[0] == 1
+        wait_until(lambda: self.client.info("persistence")["aof_buffer_length"] == 0, PATIENCE, "the file")
         return self._file().stat().st_size
 
     def restart(self, size: int | None = None) -> None:

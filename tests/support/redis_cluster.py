@@ -80,12 +80,23 @@ class RedisCluster:
         wait_until(lambda: any(_has(node, key) for node in self.primaries()), PATIENCE, "the replica", every=0.05)
 
     def move_slot(self, key: str) -> EmbeddedValkey:
-        """Moves the slot of this key to another primary at once, and returns that one."""
+        """Moves the slot of this key to another primary, and returns that one. At once, if the servers can do it."""
         source, target, slot = self.node_of(key), self.other_than(key), key_slot(key.encode())
-        with source.client() as client:
-            client.execute_command("CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", slot, slot, "NODE", node_id(target))
+        try:
+            with source.client() as client:
+                client.execute_command("CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", slot, slot, "NODE", node_id(target))
+        except redis.ResponseError as error:
+            if "unknown subcommand" not in str(error):
+                raise
+            return self.move_slot_by_keys(key)
         wait_until(lambda: self.node_of(key) is target, PATIENCE, "the slot to move", every=0.05)
         wait_until(self.is_whole, PATIENCE, "a whole cluster", every=0.05)
+        return target
+
+    def move_slot_by_keys(self, key: str) -> EmbeddedValkey:
+        target = self.begin_to_move(key)
+        self.move_keys(key, target)
+        self.end_move(key, target)
         return target
 
     def begin_to_move(self, key: str) -> EmbeddedValkey:

