@@ -14,6 +14,7 @@ import psutil
 import psycopg
 
 from dev.processes import wait_until
+from tests.faults.outside import Outside
 from tests.support.private_stack import UNLIMITED, private_stores, running
 from tests.support.processes import Child, Stack, group_members
 from tests.support.tcp_proxy import TcpProxy
@@ -158,6 +159,29 @@ def cluster_running(
             worker.env["DATABASE_URL"] = url_through(proxy, stores.postgres.url(), stores.postgres.port)
         prepare(stack)
         yield Cluster(stack_of.enter_context(running(stack)), proxy)
+
+
+class OnOther(Cluster):
+    """A cluster on another Redis than the one server of most scenarios. ``redis`` is a RedisCluster or Sentinels."""
+
+    redis: Any
+
+    def heal(self) -> None:
+        super().heal()
+        self.redis.heal()
+
+
+@contextmanager
+def cluster_on(
+    redis: Any, outside: Outside, prepare: Callable[[Stack], None] = lambda _stack: None
+) -> Iterator[OnOther]:
+    """Runs the processes of a cluster on this Redis."""
+    env = {"OUTBOX_EVENTS": "200", "PING_SECONDS": "2", "WRITE_STALL_SECONDS": "3"} | outside.settings()
+    with cluster_running(env, prepare, redis_url=redis.url) as plain:
+        made = OnOther(plain.stack, plain.to_postgres)
+        made.redis = redis
+        outside.subscribe(made.urls[0])
+        yield made
 
 
 def url_through(proxy: TcpProxy, url: str, port: int) -> str:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 from redis import Redis
 
 from app.message_log import keys
@@ -13,18 +9,13 @@ from dev.embedded_valkey import EmbeddedValkey
 from dev.processes import free_port, wait_until
 from tests.support.clients import WsClient
 from tests.support.clients.rest import register
-from tests.support.own_valkey import running_valkey
+from tests.support.own_valkey import own_valkey as broker
 from tests.support.private_stack import private_stack
 from tests.support.processes import Stack, group_members
 
+__all__ = ["broker"]
+
 OWN_DRAIN = "the worker starts one itself"
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[EmbeddedValkey]:
-    """A Redis only for Celery, beside the one of the log."""
-    with running_valkey(tmp_path / "broker") as server:
-        yield server
 
 
 def pair(stack: Stack) -> tuple[WsClient, int]:

@@ -8,23 +8,15 @@ from collections.abc import Iterator
 import pytest
 
 from app.message_log import keys
-from tests.faults.cluster import Cluster, cluster_running
+from tests.faults.cluster import Cluster, OnOther, cluster_on
 from tests.faults.conftest import Chat
 from tests.faults.outside import Outside
 from tests.support.processes import Stack
-from tests.support.redis_cluster import RedisCluster, running_cluster
+from tests.support.redis_cluster import running_cluster
 
 pytestmark = pytest.mark.faults
 
 LOG = keys.FIRST.log
-
-
-class ClusterOnCluster(Cluster):
-    nodes: RedisCluster
-
-    def heal(self) -> None:
-        super().heal()
-        self.nodes.heal()
 
 
 def use_other_broker(stack: Stack) -> None:
@@ -35,38 +27,32 @@ def use_other_broker(stack: Stack) -> None:
 @pytest.fixture(scope="module")
 def shared_cluster(outside: Outside, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Three nodes with replicas instead of the one server of the other scenarios, which is only the broker."""
-    env = {"OUTBOX_EVENTS": "200", "PING_SECONDS": "2", "WRITE_STALL_SECONDS": "3"} | outside.settings()
     with (
         running_cluster(tmp_path_factory.mktemp("cluster"), replicas=True) as nodes,
-        cluster_running(env, use_other_broker, redis_url=nodes.url) as plain,
+        cluster_on(nodes, outside, use_other_broker) as cluster,
     ):
-        cluster = ClusterOnCluster(plain.stack, plain.to_postgres)
-        cluster.nodes = nodes
-        outside.subscribe(cluster.urls[0])
         yield cluster
 
 
-def test_chat_goes_on_after_the_slot_moved_at_once(cluster: ClusterOnCluster, chat: Chat, rng: random.Random) -> None:
+def test_chat_goes_on_after_the_slot_moved_at_once(cluster: OnOther, chat: Chat, rng: random.Random) -> None:
     with chat(reads=False) as crowd:
         crowd.wait_acks(rng.randint(2, 4))
-        cluster.nodes.move_slot(LOG)
+        cluster.redis.move_slot(LOG)
         crowd.fault_over()
         crowd.wait_acks(2)
 
 
-def test_chat_goes_on_after_the_slot_moved_key_by_key(
-    cluster: ClusterOnCluster, chat: Chat, rng: random.Random
-) -> None:
+def test_chat_goes_on_after_the_slot_moved_key_by_key(cluster: OnOther, chat: Chat, rng: random.Random) -> None:
     with chat(reads=False) as crowd:
         crowd.wait_acks(rng.randint(2, 4))
-        cluster.nodes.move_slot_by_keys(LOG)
+        cluster.redis.move_slot_by_keys(LOG)
         crowd.fault_over()
         crowd.wait_acks(2)
 
 
-def test_chat_goes_on_after_the_node_of_the_log_died(cluster: ClusterOnCluster, chat: Chat, rng: random.Random) -> None:
+def test_chat_goes_on_after_the_node_of_the_log_died(cluster: OnOther, chat: Chat, rng: random.Random) -> None:
     with chat(reads=False) as crowd:
         crowd.wait_acks(rng.randint(2, 4))
-        cluster.nodes.kill_node_of(LOG)
+        cluster.redis.kill_node_of(LOG)
         crowd.fault_over()
         crowd.wait_acks(2)

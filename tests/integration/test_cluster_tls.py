@@ -19,15 +19,18 @@ from app.redis_cluster import slot_primary
 from app.redis_connections import connect_redis, one_connection
 from app.redis_publications import publish, subscribe
 from dev.processes import free_port, wait_until
+from tests.support import redis_settings
 from tests.support.certificates import NAME, Certificates
 from tests.support.clients import WsClient, register
 from tests.support.outage import after_outage
 from tests.support.patience import PATIENCE
 from tests.support.private_stack import UNLIMITED, private_stores, running
 from tests.support.processes import Stack
-from tests.support.redis_cluster import RedisCluster, running_cluster
+from tests.support.redis_cluster import RedisCluster, primaries_only
 from tests.support.shards import Layout
 from tests.support.tls_proxy import TlsProxy
+
+__all__ = ["primaries_only"]
 
 SHARDS = 4
 KEYS = ShardKeys(1)
@@ -62,15 +65,14 @@ class TlsCluster:
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsCluster]:
-    certificates = Certificates(tmp_path_factory.mktemp("certificates"))
-    with running_cluster(tmp_path_factory.mktemp("cluster")) as nodes, ExitStack() as proxies:
-        yield TlsCluster(nodes, certificates, proxies)
+def cluster(primaries_only: RedisCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsCluster]:
+    with ExitStack() as proxies:
+        yield TlsCluster(primaries_only, Certificates(tmp_path_factory.mktemp("certificates")), proxies)
     slot_primary.cache_clear()
 
 
 def settings_for(url: str, **changes: Any) -> Settings:
-    return Settings("development", "", url, "amqp://127.0.0.1:1//", "x" * 32, shards=SHARDS, **changes)
+    return redis_settings.settings_for(url, shards=SHARDS, **changes)
 
 
 def test_connections_follow_a_slot_to_another_node(cluster: TlsCluster) -> None:

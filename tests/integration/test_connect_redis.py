@@ -6,28 +6,32 @@ import ssl
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
 
-from app.config import Settings
+from app.redis_check import check_redis_addresses
 from app.redis_connections import IDLE_SECONDS, connect_redis, one_connection
-from dev.processes import wait_until
+from dev.embedded_valkey import EmbeddedValkey
+from dev.processes import free_port, wait_until
+from tests.support.certificates import NAME, Certificates
+from tests.support.own_valkey import lone_node
 from tests.support.patience import PATIENCE
+from tests.support.redis_settings import OTHER_BROKER, problem, settings_for
 from tests.support.tcp_proxy import TcpProxy
+from tests.support.tls_proxy import TlsProxy
+
+__all__ = ["lone_node"]
 
 SERVER = "rediss://me:secret@127.0.0.1:1/3"
 BEHIND_SENTINELS = "redis+sentinel://me:secret@127.0.0.1:1/chat/3?ssl=true"
 NODE_OF_CLUSTER = "rediss+cluster://me:secret@127.0.0.1:1"
 
 
-def settings(url: str, **changes: Any) -> Settings:
-    return Settings(app_env="test", database_url="", redis_url=url, broker_url=url, secret_key="x" * 32, **changes)
-
-
 def connection(url: str, **changes: Any) -> Any:
-    return connect_redis(settings(url, **changes)).connection_pool.make_connection()
+    return connect_redis(settings_for(url, **changes)).connection_pool.make_connection()
 
 
 def test_no_retries_and_every_wait_has_a_timeout() -> None:
@@ -43,6 +47,22 @@ def test_self_signed_chain_passes_only_with_verification_off(url: str, verify: b
     made = connection(url, redis_tls_verify=verify)
     assert isinstance(made, redis.SSLConnection)
     assert (made.cert_reqs, made.check_hostname) == (mode, verify)
+
+
+def port_of(url: str) -> int:
+    return int(url.rsplit(":", 1)[1].split("/", maxsplit=1)[0])
+
+
+def test_server_over_tls_must_have_the_name_of_its_certificate(redis_url: str, tmp_path: Path) -> None:
+    port, certificates = free_port(), Certificates(tmp_path)
+    with TlsProxy(port, port_of(redis_url), certificates.server_context()):
+        with connect_redis(settings_for(f"rediss://{NAME}:{port}/0{certificates.options}")) as client:
+            assert client.ping()
+        wrong = f"rediss://127.0.0.1:{port}/0{certificates.options}"
+        with connect_redis(settings_for(wrong)) as client, pytest.raises(redis.ConnectionError, match="not valid for"):
+            client.ping()
+        with connect_redis(settings_for(wrong, redis_tls_verify=False)) as client:
+            assert client.ping()
 
 
 @pytest.mark.parametrize(("url", "db"), [(SERVER, 3), (BEHIND_SENTINELS, 3), (NODE_OF_CLUSTER, 0)])
@@ -61,7 +81,7 @@ def test_unix_socket_urls_work() -> None:
 
 
 def test_caller_waits_for_a_free_connection_up_to_the_timeout(redis_url: str) -> None:
-    with connect_redis(settings(redis_url, redis_pool_size=1), timeout_seconds=0.2) as client:
+    with connect_redis(settings_for(redis_url, redis_pool_size=1), timeout_seconds=0.2) as client:
         held = client.connection_pool.get_connection()
         with pytest.raises(redis.ConnectionError):
             client.ping()
@@ -71,8 +91,8 @@ def test_caller_waits_for_a_free_connection_up_to_the_timeout(redis_url: str) ->
 
 def test_after_a_timeout_calls_fail_at_once_until_one_succeeds(redis_url: str) -> None:
     """A request that calls Redis several times waits for one timeout, not for each."""
-    with TcpProxy(int(redis_url.rsplit(":", 1)[1].split("/", maxsplit=1)[0])) as proxy:
-        client = connect_redis(settings(f"redis://127.0.0.1:{proxy.port}/0"), timeout_seconds=0.3)
+    with TcpProxy(port_of(redis_url)) as proxy:
+        client = connect_redis(settings_for(f"redis://127.0.0.1:{proxy.port}/0"), timeout_seconds=0.3)
         assert client.ping()
         proxy.blackhole()
         with pytest.raises(redis.TimeoutError):
@@ -95,14 +115,14 @@ def answers(client: redis.Redis) -> bool:
 
 
 def test_refused_connection_does_not_delay_the_next_call(redis_url: str) -> None:
-    client = connect_redis(settings("redis://127.0.0.1:1/0"))
+    client = connect_redis(settings_for("redis://127.0.0.1:1/0"))
     for _ in range(3):
         with pytest.raises(redis.ConnectionError, match="refused"):
             client.ping()
 
 
 def test_single_connection_answers_like_a_normal_client(redis_url: str) -> None:
-    with one_connection(settings(redis_url)) as client:
+    with one_connection(settings_for(redis_url)) as client:
         assert client.hset("one", mapping={"a": 1, "b": 2}) == 2
         assert client.hgetall("one") == {b"a": b"1", b"b": b"2"}
         with pytest.raises(redis.ResponseError):
@@ -111,7 +131,7 @@ def test_single_connection_answers_like_a_normal_client(redis_url: str) -> None:
 
 
 def test_single_connection_reconnects_at_the_next_call(redis_url: str) -> None:
-    with one_connection(settings(redis_url)) as client, redis.Redis.from_url(redis_url) as other:
+    with one_connection(settings_for(redis_url)) as client, redis.Redis.from_url(redis_url) as other:
         other.client_kill_filter(_id=client.client_id())
         with pytest.raises(redis.ConnectionError):
             client.incr("counted")
@@ -119,21 +139,21 @@ def test_single_connection_reconnects_at_the_next_call(redis_url: str) -> None:
 
 
 def test_single_connection_times_out(redis_url: str) -> None:
-    with one_connection(settings(redis_url), timeout_seconds=0.2) as client:
+    with one_connection(settings_for(redis_url), timeout_seconds=0.2) as client:
         with pytest.raises(redis.TimeoutError):
             client.blpop("nothing", timeout=5)
         assert client.ping()  # the late answer is not taken for this one
 
 
 def test_closed_single_connection_raises(redis_url: str) -> None:
-    client = one_connection(settings(redis_url))
+    client = one_connection(settings_for(redis_url))
     client.close()
     with pytest.raises(redis.ConnectionError):
         client.ping()
 
 
 def test_idle_connections_are_given_back(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with connect_redis(settings(redis_url)) as client:
+    with connect_redis(settings_for(redis_url)) as client:
         pool: Any = client.connection_pool
         taken = [pool.get_connection() for _ in range(5)]
         for held in taken:
@@ -150,7 +170,7 @@ def test_idle_connections_are_given_back(redis_url: str, monkeypatch: pytest.Mon
 
 
 def test_connection_that_is_being_lent_is_not_given_back(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with connect_redis(settings(redis_url)) as client:
+    with connect_redis(settings_for(redis_url)) as client:
         pool: Any = client.connection_pool
         held, other = pool.get_connection(), pool.get_connection()
         pool.release(held)
@@ -190,3 +210,21 @@ def test_storm_after_a_quiet_time_is_answered_in_a_web_process(redis_url: str) -
     command = [sys.executable, "-c", AFTER_EACH_PAUSE_MANY_GREENLETS, redis_url]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert (done.stdout, done.stderr) == ("answered\n", "")
+
+
+ELSEWHERE = ["redis://127.0.0.1:{}", "redis+sentinel://127.0.0.1:{}/chat", "redis+cluster://127.0.0.1:{}"]
+
+
+@pytest.mark.parametrize("form", ELSEWHERE)
+def test_address_that_does_not_answer_is_waited_for(form: str, caplog: pytest.LogCaptureFixture) -> None:
+    check_redis_addresses(settings_for(form.format(free_port()), broker_url=OTHER_BROKER))
+    (record,) = caplog.records
+    assert "REDIS_URL: no answer yet" in record.getMessage()
+    assert "\n" not in record.getMessage()
+
+
+def test_node_of_a_cluster_is_a_problem(lone_node: EmbeddedValkey, redis_url: str) -> None:
+    assert problem(settings_for(lone_node.url())).startswith("REDIS_URL names a node of a Redis cluster.")
+    line = problem(settings_for(redis_url, broker_url=lone_node.url()))
+    assert line.startswith("CELERY_BROKER_URL names a Redis cluster")
+    assert "Use a Redis without cluster mode" in line

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
 from sqlalchemy import Engine, text
 
-from app.config import Settings
 from app.store import idle_pool
-from app.store.engine import create_engine, reading
+from app.store.engine import reading
 from app.store.idle_pool import close_idle_connections
+from tests.support.process_engine import engine
 
-
-@pytest.fixture
-def engine(settings: Settings) -> Iterator[Engine]:
-    made = create_engine(settings)
-    yield made
-    made.dispose()
+__all__ = ["engine"]
 
 
 def use(engine: Engine, connections: int) -> None:

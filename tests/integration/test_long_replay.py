@@ -14,7 +14,6 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
-from app.config import Settings
 from app.core.answer_size import ANSWER_BYTES
 from app.core.cursor import decode_cursor
 from app.core.events import Event
@@ -26,9 +25,12 @@ from app.services.reading import replay_plan, resume
 from app.services.reading.direct_cache import DirectCache
 from app.services.reading.replay_plan import ReplayPlan
 from app.services.reading.resume import Replay
-from app.store.engine import create_engine, writing
+from app.store.engine import writing
 from tests.factories.history import History
 from tests.factories.store import add_pair, next_version, say
+from tests.support.process_engine import module_engine as engine
+
+__all__ = ["engine"]
 
 # A seed cannot be shrunk to a smaller history.
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
@@ -111,13 +113,6 @@ class Reader:
                 between()
         assert [event.version for event in events] == sorted(event.version for event in events)
         return events
-
-
-@pytest.fixture(scope="module")
-def engine(settings: Settings) -> Iterator[Engine]:
-    made = create_engine(settings)
-    yield made
-    made.dispose()
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import redis
 
-from app.config import ConfigError, Settings
+from app.config import Settings
 from app.core.errors import Overloaded
 from app.core.kinds import Kind
 from app.core.records import pack
@@ -26,10 +26,12 @@ from app.redis_check import check_redis_addresses
 from app.redis_cluster import SlotPrimary, slot_primary
 from app.redis_connections import connect_redis, connect_shards, one_connection
 from app.redis_publications import in_lua, publish, pushes_of, subscribe
-from dev.processes import free_port, wait_until
+from dev.processes import wait_until
+from tests.support import redis_settings
 from tests.support.outage import after_outage
 from tests.support.patience import PATIENCE
 from tests.support.redis_cluster import PRIMARIES, RedisCluster, running_cluster
+from tests.support.redis_settings import problem
 from tests.twins.log_contract import ANN, BEN, EPOCH, ROOM, LogContract, state
 
 SHARDS = 8
@@ -37,9 +39,8 @@ GROUP = 41  # of shard 1
 PUBLISHING = "return redis.call('PUBLISH', KEYS[1], 'hello')"
 
 
-def settings_for(url: str, **changes: Any) -> Settings:
-    broker = changes.pop("broker_url", "amqp://127.0.0.1:1//")
-    return Settings("development", "", url, broker, "x" * 32, shards=SHARDS, **changes)
+def settings_for(url: str) -> Settings:
+    return redis_settings.settings_for(url, shards=SHARDS)
 
 
 @pytest.fixture(scope="module")
@@ -267,14 +268,6 @@ def test_other_names_of_the_same_node_are_no_move(cluster: RedisCluster) -> None
     assert primary.find() == ("127.0.0.1", cluster.node_of("key").port), "others name it as the cluster does"
 
 
-def problem(settings: Settings) -> str:
-    with pytest.raises(ConfigError) as caught:
-        check_redis_addresses(settings)
-    (line,) = caught.value.problems
-    assert "\n" not in line
-    return line
-
-
 def test_address_of_a_cluster_is_no_problem(cluster: RedisCluster) -> None:
     check_redis_addresses(settings_for(cluster.url))
 
@@ -285,12 +278,6 @@ def test_servers_without_cluster_mode_are_not_taken_for_a_cluster(cluster: Redis
     assert line.startswith("REDIS_URL names a Redis without cluster mode.")
     line = problem(settings_for(f"redis://127.0.0.1:{cluster.nodes[0].port}"))
     assert line.startswith("REDIS_URL names a node of a Redis cluster. Write it as redis+cluster://")
-
-
-def test_cluster_that_does_not_answer_is_waited_for(caplog: pytest.LogCaptureFixture) -> None:
-    check_redis_addresses(settings_for(f"redis+cluster://127.0.0.1:{free_port()}"))
-    (record,) = caplog.records
-    assert "REDIS_URL: no answer yet" in record.getMessage()
 
 
 def test_login_of_the_address_needs_only_the_keys_and_channels_of_parley(cluster: RedisCluster, shard: Shard) -> None:

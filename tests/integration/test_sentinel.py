@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ import redis
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from app.config import CONFIG_EXIT_STATUS, ConfigError, Settings
+from app.config import CONFIG_EXIT_STATUS
 from app.message_log import keys
 from app.message_log.history import History
 from app.redis_addresses import kombu_url, parse_sentinel
@@ -21,14 +20,10 @@ from app.redis_check import check_redis_addresses
 from app.redis_connections import connect_redis, one_connection
 from dev.processes import free_port, wait_until
 from tests.support.outage import after_outage
-from tests.support.own_valkey import running_valkey
 from tests.support.patience import PATIENCE
 from tests.support.processes import ROOT, SECRET_KEY, base_env, procfile
+from tests.support.redis_settings import problem, settings_for
 from tests.support.sentinels import SERVICE, Sentinels, running_sentinels
-
-
-def settings_for(url: str, **changes: Any) -> Settings:
-    return Settings("development", "", url, changes.pop("broker_url", url), "x" * 32, **changes)
 
 
 @pytest.fixture(scope="module")
@@ -185,14 +180,6 @@ def test_epoch_ends_with_the_promotion_of_a_replica_that_lagged(
     assert gateway.epoch() is None
 
 
-def problem(settings: Settings) -> str:
-    with pytest.raises(ConfigError) as caught:
-        check_redis_addresses(settings)
-    (line,) = caught.value.problems
-    assert "\n" not in line
-    return line
-
-
 def test_unknown_service_is_a_problem(sentinels: Sentinels) -> None:
     url = sentinels.url.replace(f"/{SERVICE}", "/other")
     line = problem(settings_for(url))
@@ -210,27 +197,6 @@ def test_right_addresses_are_no_problem(sentinels: Sentinels, redis_url: str) ->
     check_redis_addresses(settings_for(sentinels.url))
     check_redis_addresses(settings_for(sentinels.url, broker_url=redis_url))
     check_redis_addresses(settings_for(redis_url, broker_url="amqp://127.0.0.1:1//"))
-
-
-def test_sentinels_that_do_not_answer_are_waited_for(caplog: pytest.LogCaptureFixture) -> None:
-    url = f"redis+sentinel://127.0.0.1:{free_port()}/{SERVICE}"
-    check_redis_addresses(settings_for(url))
-    (record,) = caplog.records
-    assert "REDIS_URL: no answer yet" in record.message
-    assert "\n" not in record.message
-
-
-@pytest.fixture
-def cluster_url(tmp_path: Path) -> Iterator[str]:
-    with running_valkey(tmp_path / "valkey", cluster=True) as server:
-        yield server.url()
-
-
-def test_node_of_a_cluster_is_a_problem(cluster_url: str, redis_url: str) -> None:
-    assert problem(settings_for(cluster_url)).startswith("REDIS_URL names a node of a Redis cluster.")
-    line = problem(settings_for(redis_url, broker_url=cluster_url))
-    assert line.startswith("CELERY_BROKER_URL names a Redis cluster")
-    assert "Use a Redis without cluster mode" in line
 
 
 def test_acl_and_database_of_the_address_are_used(sentinels: Sentinels) -> None:

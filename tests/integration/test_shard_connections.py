@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import redis
 from sqlalchemy import Engine
 
 from app.bootstrap import build_container
-from app.config import ConfigError, Settings
+from app.config import Settings
 from app.container import Container
 from app.message_log.shards import Shards
 from app.redis_check import check_redis_addresses
@@ -20,16 +19,12 @@ from app.services.metrics.deployment_risks import find_risks
 from app.services.metrics.readiness import Readiness
 from app.store.replica import StoreReads
 from dev.embedded_valkey import EmbeddedValkey
-from tests.support.own_valkey import running_valkey
+from tests.support.own_valkey import lone_node
+from tests.support.own_valkey import own_valkey as second
 from tests.support.process_engine import engine
+from tests.support.redis_settings import problem
 
-__all__ = ["engine"]
-
-
-@pytest.fixture
-def second(tmp_path: Path) -> Iterator[EmbeddedValkey]:
-    with running_valkey(tmp_path / "second") as server:
-        yield server
+__all__ = ["engine", "lone_node", "second"]
 
 
 @pytest.fixture
@@ -103,9 +98,7 @@ def test_risk_names_the_shards_of_a_careless_redis(
     assert risk.endswith("This is the Redis of shards 1, 3.")
 
 
-def test_each_wrong_address_is_a_line_at_start(tmp_path: Path, split: Settings) -> None:
+def test_each_wrong_address_is_a_line_at_start(lone_node: EmbeddedValkey, split: Settings) -> None:
     check_redis_addresses(split)
-    with running_valkey(tmp_path / "node", cluster=True) as node, pytest.raises(ConfigError) as caught:
-        check_redis_addresses(replace(split, redis_shard_urls=(split.redis_url, node.url())))
-    (line,) = caught.value.problems
+    line = problem(replace(split, redis_shard_urls=(split.redis_url, lone_node.url())))
     assert line.startswith("REDIS_SHARD_URLS (address 2) names a node of a Redis cluster.")

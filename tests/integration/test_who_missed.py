@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import redis
 from sqlalchemy import Engine, text
 
-from app.config import Settings
 from app.message_log import keys
 from app.message_log.current_epoch import CurrentEpoch
 from app.message_log.epoch import Epoch
@@ -19,11 +17,14 @@ from app.services.reading.direct_cache import DirectCache
 from app.services.reading.resume import Replay
 from app.services.reading.waiting_requests import WaitingRequests
 from app.services.reading.who_missed import who_missed
-from app.store.engine import create_engine, writing
+from app.store.engine import writing
 from app.store.sql import HotStatement
 from tests.factories.history import History
 from tests.factories.store import add_direct, add_users, next_version, say
 from tests.integration.drain.log_and_store import LogAndStore
+from tests.support.process_engine import module_engine as engine
+
+__all__ = ["engine"]
 
 SESSIONS, AT_ONCE = 1_000, 100
 STATEMENTS_AT_ONCE = 7
@@ -59,13 +60,6 @@ class Sessions:
     def run(self, statement: str, **values: Any) -> None:
         with writing(self.engine) as conn:
             conn.execute(text(statement), values)
-
-
-@pytest.fixture(scope="module")
-def engine(settings: Settings) -> Iterator[Engine]:
-    made = create_engine(settings)
-    yield made
-    made.dispose()
 
 
 @pytest.fixture

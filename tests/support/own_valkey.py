@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from dev.embedded_valkey import EmbeddedValkey
 from dev.processes import Guard, free_port
 
@@ -22,3 +24,15 @@ def running_valkey(directory: Path, *, cluster: bool = False) -> Iterator[Embedd
     finally:
         server.stop()
         guard.close()
+
+
+@pytest.fixture
+def own_valkey(tmp_path: Path) -> Iterator[EmbeddedValkey]:
+    with running_valkey(tmp_path / "own") as server:
+        yield server
+
+
+@pytest.fixture
+def lone_node(tmp_path: Path) -> Iterator[EmbeddedValkey]:
+    with running_valkey(tmp_path / "node", cluster=True) as server:
+        yield server

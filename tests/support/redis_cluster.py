@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 import redis
 from redis.crc import key_slot
 
@@ -211,3 +212,9 @@ def running_cluster(directory: Path, *, replicas: bool = False) -> Iterator[Redi
     finally:
         made.stop()
         guard.close()
+
+
+@pytest.fixture(scope="module")
+def primaries_only(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisCluster]:
+    with running_cluster(tmp_path_factory.mktemp("cluster")) as made:
+        yield made

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import redis
 
-from app.config import Settings
 from app.redis_connections import connect_redis
 from app.redis_publications import in_lua
+from tests.support.redis_settings import settings_for
 
 SCRIPTS = sorted((Path(__file__).parents[2] / "app").glob("*/lua/*.lua"))
 COMMENT = re.compile(r"--.*")
@@ -18,7 +18,7 @@ NAMES = re.compile(r"\w*(?:PUBLISH|NUMSUB)\w*")
 
 
 def client(url: str) -> redis.Redis:
-    return connect_redis(Settings("test", "", url, url, "x" * 32))
+    return connect_redis(settings_for(url))
 
 
 def names_in(text: str) -> set[str]:

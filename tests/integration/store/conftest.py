@@ -14,16 +14,12 @@ from app.store.engine import autocommit, create_engine
 from app.store.sql import driver
 from dev.embedded import EmbeddedStores
 from tests.integration.store.partition_runs import FILL
+from tests.support.process_engine import module_engine as engine
 from tests.support.store_template import TEMPLATE
 
+__all__ = ["engine"]
+
 _numbers = itertools.count(1)
-
-
-@pytest.fixture(scope="module")
-def engine(settings: Settings) -> Iterator[Engine]:
-    made = create_engine(settings)
-    yield made
-    made.dispose()
 
 
 @pytest.fixture
