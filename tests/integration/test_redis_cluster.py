@@ -145,7 +145,8 @@ def test_script_writes_nothing_while_its_slot_is_moved_key_by_key(cluster: Redis
         assert [record.seq for record in read_tail(shard, [GROUP]).records] == [1, 2]
 
 
-def test_subscription_ends_when_its_slot_moves(cluster: RedisCluster, shard: Shard) -> None:
+@pytest.mark.parametrize("change", ["move_slot", "fail_over"])
+def test_subscription_ends_when_its_slot_gets_another_node(cluster: RedisCluster, shard: Shard, change: str) -> None:
     channel = shard.keys.gateway_channel("here")
 
     def receivers() -> int:
@@ -154,7 +155,7 @@ def test_subscription_ends_when_its_slot_moves(cluster: RedisCluster, shard: Sha
     with subscribed(cluster.url, channel) as pubsub:
         assert receivers() == 1
         assert pubsub.connection.read_response(push_request=True) == [b"smessage", channel.encode(), b"hello"]
-        cluster.move_slot(shard.keys.epoch)
+        getattr(cluster, change)(shard.keys.epoch)
         assert pubsub.connection.read_response(push_request=True)[0] == pushes_of(shard.redis).ended
     assert after_outage(receivers) == 0
     with subscribed(cluster.url, channel):

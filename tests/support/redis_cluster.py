@@ -80,6 +80,16 @@ class RedisCluster:
         self.node_of(key).kill()
         wait_until(lambda: any(_has(node, key) for node in self.primaries()), PATIENCE, "the replica", every=0.05)
 
+    def fail_over(self, key: str) -> EmbeddedValkey:
+        """Promotes the replica of this key's node as an operator does, and returns it. The old node is its replica."""
+        old = self.node_of(key)
+        replica = next(node for node in self.nodes if node.running() and _follows(node, old))
+        with replica.client() as client:
+            client.execute_command("CLUSTER", "FAILOVER")
+        wait_until(lambda: self.node_of(key) is replica and _follows(old, replica), PATIENCE, "a failover", every=0.05)
+        wait_until(self.is_whole, PATIENCE, "a whole cluster", every=0.05)
+        return replica
+
     def move_slot(self, key: str) -> EmbeddedValkey:
         """Moves the slot of this key to another primary, and returns that one. At once, if the servers can do it."""
         source, target, slot = self.node_of(key), self.other_than(key), key_slot(key.encode())
@@ -166,6 +176,11 @@ def node_id(node: EmbeddedValkey) -> str:
 def _role(node: EmbeddedValkey) -> str:
     with node.client() as client:
         return str(client.info("replication")["role"])
+
+
+def _follows(node: EmbeddedValkey, primary: EmbeddedValkey) -> bool:
+    with node.client() as client:
+        return bool(client.info("replication").get("master_port") == primary.port)
 
 
 def _has(node: EmbeddedValkey, key: str) -> bool:
