@@ -50,6 +50,15 @@ def test_chat_goes_on_after_the_slot_moved_key_by_key(cluster: OnOther, chat: Ch
         crowd.wait_acks(2)
 
 
+def test_chat_goes_on_after_the_replica_was_promoted(cluster: OnOther, chat: Chat, rng: random.Random) -> None:
+    """An operator did it, so the old node lives and keeps its connections."""
+    with chat(reads=False) as crowd:
+        crowd.wait_acks(rng.randint(2, 4))
+        cluster.redis.fail_over(LOG)
+        crowd.fault_over()
+        crowd.wait_acks(2)
+
+
 def test_chat_goes_on_after_the_node_of_the_log_died(cluster: OnOther, chat: Chat, rng: random.Random) -> None:
     with chat(reads=False) as crowd:
         crowd.wait_acks(rng.randint(2, 4))
