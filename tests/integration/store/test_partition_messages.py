@@ -108,7 +108,7 @@ def test_half_done_move_can_be_given_up(filled: Engine, filled_url: str) -> None
     with pytest.raises(Stopped):
         partition(filled, 4, stop_at("Copied"))
     steps = (ROOT / "docs/scaling.md").read_text().partition("To give up instead")[2].partition("\n6.")[0]
-    statements = re.findall(r"`((?:SET|DROP) [^`]+)`", steps)
+    statements = re.findall(r"`((?:SET|DROP)\s[^`]+)`", steps)
     assert len(statements) == 4
     with session(filled_url) as conn:
         for statement in statements:
