@@ -9,9 +9,11 @@ from typing import Any
 from app.bootstrap.services import ServicesBuilder
 from app.core.errors import Suspended, Unauthorized
 from app.fanout.listener import Listener
+from app.fanout.milestones import Milestones
 from app.fanout.presence import HEARTBEAT_SECONDS, PresenceChanges
 from app.gateway.devices import DeviceRegistry
 from app.gateway.gateway import Gateway
+from app.gateway.milestone_requests import ASK_SECONDS, MilestoneRequests
 from app.gateway.presence_registry import PresenceRegistry
 from app.gateway.sessions import SessionRegistry
 from app.gateway.shard_end import ShardEnd
@@ -20,6 +22,7 @@ from app.gateway.shard_sessions import ShardSessions
 from app.gateway.streams import Streams
 from app.gateway.timers import Timers, call_later
 from app.message_log.history import History
+from app.redis_batch import Batcher
 from app.redis_calls import redis_errors_as_overloaded
 from app.redis_connections import connect_redis
 from app.services.client_limits import encoded_limits
@@ -83,13 +86,14 @@ class GatewayBuilder(ServicesBuilder):
             max_sessions=settings.max_sessions,
             max_sessions_per_user=settings.max_sessions_per_user,
         )
+        self._build_milestones()
         self._build_streams()
         self._drained = (
             *(queue for line in self._lines for queue in line.queues),
             *(sessions.presence.batcher for sessions in self._of_shards),
         )
         others = (self._unread_counts, *self._missed, self._stored_ids, self._tokens, self._unread_messages)
-        self._queues = (*self._drained, *others)
+        self._queues = (*self._drained, *others, *self._milestones)
         ends = [
             ShardEnd(
                 line,
@@ -112,6 +116,15 @@ class GatewayBuilder(ServicesBuilder):
         changes = PresenceChanges(line.shard, self._id, saw_epoch=line.epochs.saw, joins_per_minute=joins)
         return PresenceRegistry(changes, recover=line.epochs.renew)
 
+    def _build_milestones(self) -> None:
+        lines = self._lines if len(self._lines) > 1 else []
+        self._milestones = [
+            Batcher("milestones", Milestones(line.shard, self._id), recover=line.epochs.renew) for line in lines
+        ]
+        self._milestone_requests = MilestoneRequests(
+            [(queue, sessions.is_away) for queue, sessions in zip(self._milestones, self._of_shards, strict=False)]
+        )
+
     def _is_away(self, number: int) -> bool:
         """Returns whether sessions begin without this shard. They need the first one, which knows who may begin."""
         return number > 0 and self._listeners[number].is_failing
@@ -127,6 +140,7 @@ class GatewayBuilder(ServicesBuilder):
             "client_limits": encoded_limits(settings, media=self._media_on),
             "resume_max_days": settings.resume_max_days,
             "outbox_bytes": settings.outbox_bytes,
+            "ask_for_milestones": self._milestone_requests.ask,
         }
         by_shard = [
             Streams(
@@ -179,6 +193,8 @@ class GatewayBuilder(ServicesBuilder):
         for end in ends:
             self._timers.add(HEARTBEAT_SECONDS, end.heartbeat.beat)
             self._timers.add(RECONCILE_SECONDS, end.reconcile)
+        if self._milestones:
+            self._timers.add(ASK_SECONDS, self._milestone_requests.forget_asking)
         self._timers.add(REVOKED_EVERY_SECONDS, self._revoked.load)
         self._timers.add(REVOKED_EVERY_SECONDS, self._suspended.load)
         self._timers.add(REVOKED_EVERY_SECONDS, self._shadowed.load)

@@ -80,6 +80,7 @@ class Kind(IntEnum):
     ROSTER_LEFT = 41
     ROSTERS_OF = 42
     ROSTERS = 43
+    MILESTONE = 44  # sessions have everything of their shard up to a version (app/fanout/lua/milestone.lua)
 
 
 def _message(audience: Audience, make_event: MakeEvent | None = message_event, *events: str) -> RecordKind:
@@ -167,6 +168,7 @@ RECORDS: dict[Kind, RecordKind] = {
     Kind.ROSTER_LEFT: _NOTICE,
     Kind.ROSTERS_OF: _NOTICE,
     Kind.ROSTERS: _NOTICE,
+    Kind.MILESTONE: _NOTICE,
 }
 
 # The change of a message that others see becomes one that only its user sees.

@@ -23,9 +23,10 @@ from app.core.events import (
 )
 from app.core.kinds import MAKE_EVENT, MARKS, Kind
 from app.core.metadata import with_metadata
+from app.core.position import Position
 from app.core.record_events import group_event, progress
 from app.core.records import Record
-from app.fanout.hub_session import Session
+from app.fanout.hub_session import Moved, Session
 from app.fanout.rosters import Rosters, Users
 from app.fanout.watchers import State, Watchers
 
@@ -248,6 +249,13 @@ class Hub:
         for user_id in record[1]:
             self._resume(self.sessions_of(user_id))
 
+    def _milestone(self, epoch: int, users: Any, record: list[Any]) -> None:
+        """The shard has published everything up to this version to these users, and the sessions were offered it."""
+        position, moved = Position(epoch, record[1]), Moved()
+        for user_id in users:
+            for session in self.sessions_of(user_id):
+                session.pass_milestone(position, moved)
+
     def _roster(self, epoch: int, users: Any, record: list[Any]) -> None:
         self.rosters.take(epoch, users, record)
 
@@ -282,6 +290,7 @@ _HANDLERS: dict[int, Callable[[Hub, int, Any, list[Any]], None]] = {
     Kind.LAST_SEEN_HIDDEN: Hub._last_seen_hidden,
     Kind.FORGOTTEN: Hub._forgotten,
     Kind.SHADOWED: Hub._shadowed_record,
+    Kind.MILESTONE: Hub._milestone,
     **dict.fromkeys((Kind.ROSTER, Kind.ROSTER_LEFT, Kind.ROSTERS_OF, Kind.ROSTERS), Hub._roster),
 }
 

@@ -11,6 +11,7 @@ from redis import Redis
 
 from app.core.errors import RateLimited
 from app.core.records import pack, unpack
+from app.fanout.milestones import CONSTANTS
 from app.message_log import keys
 from app.message_log.shards import Shard
 from app.redis_calls import EpochLostError
@@ -32,7 +33,8 @@ class PresenceChanges:
 
     Operations are ``(ONLINE, user, known)``, ``(ONLINE, user, known, 1)`` if a session joins, and ``(OFFLINE, user,
     last_seen_ms)``. ``known`` is 1 if an older session of the user may be here. A result is ``(version, changed)``:
-    this gateway gets every record after ``version`` from now on. If Redis had forgotten a known user, the notice
+    this gateway gets every record after ``version`` from now on. If a session joins and there are several shards, it may
+    be a milestone. If Redis had forgotten a known user, the notice
     FORGOTTEN comes before those records. So do notices for the rosters of this gateway.
 
     A user may join ``joins_per_minute`` times, at all gateways together, and as often in one burst; 0 is no limit. Any
@@ -43,7 +45,7 @@ class PresenceChanges:
         self, shard: Shard, gateway: str, *, saw_epoch: Callable[[int], None], joins_per_minute: int = 0
     ) -> None:
         buckets = source("app.message_log", "token_bucket")
-        self._script = script(shard.redis, "app.fanout", "presence", after="watches announce counts", constants=buckets)
+        self._script = script(shard.redis, "app.fanout", "presence", after="watches announce counts milestones", constants=CONSTANTS + buckets)
         self._gateway = gateway
         self._saw_epoch = saw_epoch
         self._bucket = (MINUTE_US // joins_per_minute if joins_per_minute else 0, joins_per_minute)
@@ -61,6 +63,7 @@ class PresenceChanges:
             shard.keys.gateway_channel(gateway),
             fed,
             fed_presence,
+            *([shard.keys.milestone] if shard.part.total > 1 else []),
         ]
 
     def __call__(self, operations: list[Operation]) -> list[Any]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from app.core.cursor import Position, decode_positions
+from app.core.cursor import decode_positions
 from app.core.errors import ParleyError
+from app.core.position import Position
 from app.message_log.current_epoch import CurrentEpoch
 from app.services.messaging.delivery_batcher import DeliveryBatcher
 from app.services.reading.resume import Replay
@@ -30,6 +31,7 @@ class Streams:
     __slots__ = (
         "_epoch",
         "_max_age_us",
+        "ask_for_milestones",
         "brings_news",
         "by_shard",
         "check_missed",
@@ -60,11 +62,13 @@ class Streams:
         outbox_bytes: int,
         brings_news: bool = True,
         known_version: Callable[[], int] = lambda: 0,
+        ask_for_milestones: Callable[[Any], None] = lambda _session: None,
     ) -> None:
-        """``known_version`` returns the greatest version of the shard that is known without asking its Redis. It may
+        """``ask_for_milestones`` is called with a session whose cursor gets long (milestone_requests.py). ``known_version`` returns the greatest version of the shard that is known without asking its Redis. It may
         block, and raises Overloaded.
         """
         self.known_version = known_version
+        self.ask_for_milestones = ask_for_milestones
         self.by_shard: Sequence[Streams] = (self,)
         self.brings_news = brings_news
         self._epoch = epoch

@@ -139,6 +139,7 @@ class Append:
             shard.keys.log_state,
             shard.keys.online,
             shard.keys.lease,
+            *([shard.keys.milestone] if shard.part.total > 1 else []),
         ]
         self._limits = (limits.max_records, limits.max_bytes, limits.dedupe_seconds, keys.CONVERSATION_SECONDS)
 

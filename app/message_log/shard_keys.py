@@ -19,6 +19,9 @@ class ShardKeys:
         self.epoch_begins = prefix + "epoch-begins"
         # string, the last assigned version
         self.version = prefix + "version"
+        # string, the greatest milestone beyond the version then that sessions got as a position; later versions are
+        # greater. Only if there are several shards
+        self.milestone = prefix + "milestone"
         # list of the last runs of the server, "<run id> <version at the first comparison in this run>"
         self.runs = prefix + "runs"
         # stream of unstored entries; each holds the records of one append

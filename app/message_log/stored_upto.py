@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from app.core.position import CLOCK_MARGIN_US
 from app.message_log.confirmations import stored_version
 from app.message_log.epoch import parse_epoch
 from app.message_log.shards import Shard, Shards
-
-# A later version may be behind the clock by this much: after a failover, the clock is another server's, and clocks
-# differ or are set back.
-CLOCK_MARGIN_US = 10_000_000
 
 
 def stored_upto(shards: Shards, epochs: Sequence[int]) -> int:

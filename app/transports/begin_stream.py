@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from app.core.cursor import Position
+from app.core.position import Position
 from app.transports.session import Session
 
 

@@ -20,6 +20,8 @@ from app.core.close_codes import CloseCode
 from app.core.cursor import encode_cursor
 from app.core.errors import Overloaded, ParleyError
 from app.core.events import Event, EventBatch, make_event
+from app.core.position import Position
+from app.fanout.hub_session import Moved
 from app.gateway.streams import Streams
 from app.services.reading.replay_plan import ReplayPlan
 
@@ -88,6 +90,9 @@ class EventFlow:
     def revoke(self) -> None: ...
 
     def suspend(self) -> None: ...
+
+    def pass_milestone(self, position: Position, moved: Moved) -> None:
+        """Does nothing: there are milestones only if there are several shards."""
 
     # --- the stream
 

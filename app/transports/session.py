@@ -12,9 +12,10 @@ from contextlib import ExitStack, contextmanager
 
 from app.core.caller import Caller
 from app.core.close_codes import CloseCode
-from app.core.cursor import Position, encode_positions
+from app.core.cursor import encode_positions
 from app.core.errors import Suspended, Unauthorized
 from app.core.networks import network_of
+from app.core.position import Position
 from app.current_request import current_address
 from app.gateway.sessions import SessionRegistry
 from app.gateway.streams import Streams

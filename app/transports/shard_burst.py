@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
+from app.core.cursor import LONG
 from app.core.events import Event
 from app.transports.burst import Burst
 from app.transports.flusher import Flusher
@@ -26,11 +27,12 @@ class PositionedBurst(Burst):
     is a key.
     """
 
-    __slots__ = ("before", "positions")
+    __slots__ = ("before", "is_long", "positions")
 
     def __init__(self, event: Event, number: int, before: Positions) -> None:
         with_positions, self.positions = placed(event, number, before)
         self.before = before
+        self.is_long = len(with_positions.cursor) > LONG
         super().__init__(event, (with_positions.frame,), [])
 
 
@@ -62,6 +64,9 @@ class ShardBursts:
             flow.offer(event)
         for burst in bursts.values():
             self._flusher.add(burst)
+            if burst.is_long:
+                for session in burst.sessions:
+                    session.streams.ask_for_milestones(session)
 
     def _burst(
         self,

@@ -11,15 +11,21 @@ from collections.abc import Callable, Iterator, Sequence
 from operator import itemgetter
 from typing import Protocol
 
-from app.core.cursor import Position, decode_cursor, encode_positions
+from app.core.cursor import LONG, decode_cursor, encode_positions
 from app.core.errors import ParleyError
 from app.core.events import Event, make_event, with_cursor
+from app.core.position import Position
+from app.fanout.hub_session import Moved
 from app.gateway.streams import Streams
 from app.transports.event_flow import EventFlow
 
 # The positions of what a session has written, one for each shard; of a session with one shard, (). Sessions that have
 # written the same may share one tuple (shard_burst.py).
 Positions = tuple[Position, ...]
+
+
+def with_position(positions: Positions, number: int, position: Position) -> Positions:
+    return *positions[:number], position, *positions[number + 1 :]
 
 
 def placed(event: Event, number: int, positions: Positions) -> tuple[Event, Positions]:
@@ -30,7 +36,7 @@ def placed(event: Event, number: int, positions: Positions) -> tuple[Event, Posi
     if event.before is not None:
         before, positions = placed(event.before, number, positions)
     position = decode_cursor(event.cursor) or positions[number]
-    positions = (*positions[:number], position, *positions[number + 1 :])
+    positions = with_position(positions, number, position)
     copy = with_cursor(event, encode_positions(positions))
     copy.before = before
     return copy, positions
@@ -79,9 +85,23 @@ class ShardFlow(EventFlow):
 
     def write(self, event: Event) -> None:
         event, self.outlet.positions = placed(event, self.number, self.outlet.positions)
+        if len(event.cursor) > LONG:
+            self.streams.ask_for_milestones(self.outlet)
         if event.name == "resync":
             event = make_event("resync", {"cursor": event.cursor}, cursor=event.cursor)
         self.outlet.write(event)
+
+    def pass_milestone(self, position: Position, moved: Moved) -> None:
+        """Moves the session to a version up to which this shard has offered it everything. While the flow catches up,
+        it may have missed something, and goes on from its own position.
+        """
+        if self.catching_up or self.position >= position.version:
+            return
+        self.position = position.version
+        before = self.outlet.positions
+        if id(before) not in moved:  # sessions that share a tuple will share the next one
+            moved[id(before)] = before, with_position(before, self.number, position)
+        self.outlet.positions = moved[id(before)][1]
 
     def arrive(self) -> None:
         """The shard is back, and offers everything from now on: the flow catches up with what it missed."""

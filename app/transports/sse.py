@@ -21,9 +21,9 @@ from app.api.check_origin import check_origin
 from app.config import Settings
 from app.core.caller import Caller
 from app.core.close_codes import CloseCode
-from app.core.cursor import Position
 from app.core.errors import Overloaded, ParleyError, RateLimited, Unauthorized
 from app.core.events import Event, make_event
+from app.core.position import Position
 from app.fanout.revocation import RevokedSessions
 from app.gateway.gateway import Gateway
 from app.gateway.sessions import SessionRegistry

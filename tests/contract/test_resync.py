@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.core.cursor import Position, decode_positions, encode_positions
+from app.core.cursor import decode_positions, encode_positions
+from app.core.position import Position
 from tests.contract.conftest import Connect, MakeRest
 from tests.contract.expect import seqs, wait_for_seq
 from tests.support.clients import Account

@@ -1,17 +1,18 @@
 -- Records at which gateways users have sessions, for a batch of changes, and publishes who came online or went offline.
--- Begins with token_bucket.lua (message_log), watches.lua, announce.lua and counts.lua.
+-- Begins with token_bucket.lua (message_log), watches.lua, announce.lua, counts.lua and milestones.lua.
 --
 -- KEYS  1 epoch  2 version  3 online  4 users of this gateway  5 channel of all gateways
 --       6 last seen, not in Postgres yet  7 number of changes of 3  8 channel of this gateway
 --       9, 10 as in announce.lua
+--       11 kept milestone, if there are several shards
 -- ARGV  1 gateway
 --       2 msgpack: {{1, user, known, new} has a session here | {0, user, last seen ms} has none any more, ...}
 --         known is 1 if an older session of the user may be here, which counts on being registered
 --         new is 1 if a session joins, which takes a token of the user's bucket
 --       3 prefix  4 microseconds until one token is refilled, 0 for no limit  5 the bucket's size in tokens
 --       6 whether this is the first shard, which has 5, 6, 9 and 10, and the watches
--- Returns msgpack {epoch, version, results}, or {false} if there is no epoch. version is the last assigned version: this
---   gateway gets every later record for the users who came online. A result is 1 if the user was offline before (or is
+-- Returns msgpack {epoch, version, results}, or {false} if there is no epoch. version is the last assigned version, or a later
+--   milestone: this gateway gets every later record for the users who came online. A result is 1 if the user was offline before (or is
 --   offline now). If a join found the bucket empty, nothing was done for it, and its result is below 0: minus the
 --   microseconds until there is a token.
 -- Publishes {epoch, {{false, {5 (PRESENCE), user, online, last_seen_ms}}, ...}} to each gateway that watches one of the users,
@@ -25,7 +26,7 @@ local epoch = redis.call('GET', KEYS[1])
 if not epoch then return cmsgpack.pack({false}) end
 epoch = tonumber(string.match(epoch, '^%d+'))
 local gateway, prefix, results, changes, forgotten, rosters = ARGV[1], ARGV[3], {}, {}, {}, {}
-local keeps_rosters = string.sub(gateway, 1, 2) == 'r-'
+local keeps_rosters, joined = string.sub(gateway, 1, 2) == 'r-', false
 
 local others = count_change(KEYS[7], gateway)
 local interval, burst, first = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6] == '1'
@@ -58,6 +59,7 @@ for i, operation in ipairs(cmsgpack.unpack(ARGV[2])) do
   if wait > 0 then
     results[i] = -wait
   elseif operation[1] == 1 then
+    joined = joined or operation[4] == 1
     redis.call('HSET', KEYS[3], user, elsewhere == '' and gateway or (elsewhere .. ' ' .. gateway))
     local added = redis.call('SADD', KEYS[4], user)
     if added == 1 and operation[3] == 1 then forgotten[#forgotten + 1] = user end
@@ -78,4 +80,6 @@ end
 if #forgotten > 0 then redis.call('PUBLISH', KEYS[8], cmsgpack.pack({0, {{false, {25, forgotten}}}})) end
 if #rosters > 0 then redis.call('PUBLISH', KEYS[8], cmsgpack.pack({epoch, rosters})) end
 if first then announce(epoch, changes, prefix, KEYS[5], KEYS[9], KEYS[10]) end
-return cmsgpack.pack({epoch, tonumber(redis.call('GET', KEYS[2]) or '0'), results})
+local version = tonumber(redis.call('GET', KEYS[2]) or '0')
+if joined and KEYS[11] then version = math.max(version, passed_milestone(version, KEYS[11])) end
+return cmsgpack.pack({epoch, version, results})

@@ -2,6 +2,7 @@
 -- state, loads conversations, logs records and fans them out. large.lua follows it.
 --
 -- KEYS  1 epoch  2 version  3 log  4 log-state  5 online  6 drain-lease
+--       7 kept milestone, if there are several shards: sessions may have it as their position, so versions are greater
 -- ARGV  1 prefix  2 maximum of records in the log  3 maximum of bytes in the log  4 seconds that a dedupe mark lives
 --       5 seconds that an idle conversation stays in Redis  6 msgpack: the operations
 --       7.. the end of each operation's record, packed: user, id, body, session, gateway. It is copied unchanged.
@@ -32,7 +33,7 @@ local of_large  -- returns the functions of large.lua
 -- Returns false if there is no epoch.
 local function begin()
   call, pack, unpack_msg, format = redis.call, cmsgpack.pack, cmsgpack.unpack, string.format
-  local heads = call('MGET', KEYS[1], KEYS[2], KEYS[6])
+  local heads = KEYS[7] and call('MGET', KEYS[1], KEYS[2], KEYS[6], KEYS[7]) or call('MGET', KEYS[1], KEYS[2], KEYS[6])
   if not heads[1] then return false end
   epoch, draining = tonumber(string.match(heads[1], '^%d+')), heads[3]
   prefix = ARGV[1]
@@ -42,6 +43,7 @@ local function begin()
   now_ms = math.floor(now_us / 1000)
   sent = format('%.0f', now_ms)
   version = math.max(tonumber(heads[2] or '0'), now_us - 1)
+  if heads[4] then version = math.max(version, tonumber(heads[4])) end
   local state = call('HMGET', KEYS[4], 'records', 'bytes', 'entries', 'stored')
   logged, bytes, entries = tonumber(state[1] or '0'), tonumber(state[2] or '0'), tonumber(state[3] or '0')
   stored = tonumber(state[4] or '0')

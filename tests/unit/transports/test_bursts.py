@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core.cursor import Position
 from app.core.kinds import Kind
+from app.core.position import Position
 from app.core.ws_codec import encode_ping
 from app.fanout import hub as hub_module
 from app.fanout.hub import Hub

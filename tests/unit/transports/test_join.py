@@ -9,9 +9,9 @@ import pytest
 
 from app.core.caller import Caller
 from app.core.close_codes import CloseCode
-from app.core.cursor import Position
 from app.core.errors import Overloaded, ParleyError
 from app.core.events import Event
+from app.core.position import Position
 from app.transports import join
 from app.transports.begin_stream import Beginning
 from tests.support.own_hub import in_own_hub

@@ -12,8 +12,10 @@ import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from app.core.cursor import Position, decode_positions, encode_cursor
+from app.core.cursor import decode_positions, encode_cursor
 from app.core.events import Event
+from app.core.kinds import Kind
+from app.core.position import Position
 from app.fanout.hub import Hub
 from app.gateway.sessions import SessionRegistry
 from app.gateway.shard_sessions import ShardSessions
