@@ -7,14 +7,15 @@ the greatest one needs. If all are equal, that is none.
 
 From the first bit on:
     2  number of clusters, less 1
-    for each: 5 shift of its distances (0 for none, 1 for 19, 2 for 20 …), 6 width, 6 bits of the least distance, then that distance
-    1  whether there are other epochs than the cursor's. If so: 6 width of the differences, and for each shard: 1 whether
-       its epoch differs; if so, 1 whether it is lower, then the difference
-    for each shard: the number of its cluster, which takes no bits if there is only one; then its distance, less the least
-       one of its cluster
+    for each: 5 shift of its distances (0 for none, 1 for 19, 2 for 20 …), 6 width, 6 bits of the least distance, then
+       that distance
+    1  whether there are other epochs than the cursor's. If so: 6 width of the differences, and for each shard: 1 for
+       another epoch; if so, 1 whether it is lower, then the difference
+    for each shard: the number of its cluster, in no bits if there is only one; then its distance, less the least one of
+       the cluster
     zeros up to the next character
 
-If everything does not fit, the oldest positions are lowered, to the milestone before them or to coarser points.
+If everything does not fit, positions are lowered, from the oldest on: to half a milestone, or to coarser points.
 """
 
 from __future__ import annotations

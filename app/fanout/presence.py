@@ -33,9 +33,9 @@ class PresenceChanges:
 
     Operations are ``(ONLINE, user, known)``, ``(ONLINE, user, known, 1)`` if a session joins, and ``(OFFLINE, user,
     last_seen_ms)``. ``known`` is 1 if an older session of the user may be here. A result is ``(version, changed)``:
-    this gateway gets every record after ``version`` from now on. If a session joins and there are several shards, it may
-    be a milestone. If Redis had forgotten a known user, the notice
-    FORGOTTEN comes before those records. So do notices for the rosters of this gateway.
+    this gateway gets every record after ``version`` from now on. If there are several shards, a session that joins may
+    get a milestone as its ``version``. If Redis had forgotten a known user, the notice FORGOTTEN comes before those
+    records. So do notices for the rosters of this gateway.
 
     A user may join ``joins_per_minute`` times, at all gateways together, and as often in one burst; 0 is no limit. Any
     further join results in RateLimited and changes nothing.
@@ -45,7 +45,13 @@ class PresenceChanges:
         self, shard: Shard, gateway: str, *, saw_epoch: Callable[[int], None], joins_per_minute: int = 0
     ) -> None:
         buckets = source("app.message_log", "token_bucket")
-        self._script = script(shard.redis, "app.fanout", "presence", after="watches announce counts milestones", constants=CONSTANTS + buckets)
+        self._script = script(
+            shard.redis,
+            "app.fanout",
+            "presence",
+            after="watches announce counts milestones",
+            constants=CONSTANTS + buckets,
+        )
         self._gateway = gateway
         self._saw_epoch = saw_epoch
         self._bucket = (MINUTE_US // joins_per_minute if joins_per_minute else 0, joins_per_minute)

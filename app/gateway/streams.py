@@ -64,8 +64,8 @@ class Streams:
         known_version: Callable[[], int] = lambda: 0,
         ask_for_milestones: Callable[[Any], None] = lambda _session: None,
     ) -> None:
-        """``ask_for_milestones`` is called with a session whose cursor gets long (milestone_requests.py). ``known_version`` returns the greatest version of the shard that is known without asking its Redis. It may
-        block, and raises Overloaded.
+        """``known_version`` returns the greatest version of the shard that is known without asking its Redis. It may
+        block, and raises Overloaded. ``ask_for_milestones`` is called with a session whose cursor gets long.
         """
         self.known_version = known_version
         self.ask_for_milestones = ask_for_milestones

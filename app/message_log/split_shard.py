@@ -26,7 +26,7 @@ def prepare_child(parent: Shard, child: Shard, epoch: int) -> None:
     """Safe to repeat until a process uses the new shard. Deletes the new shard's old data. Raises RedisError."""
     delete_all(child)
     # Sessions may have the parent's milestone as their position, and the child's next version must be greater.
-    version = max(last_version(parent), int(parent.redis.get(parent.keys.milestone) or 0))  # type: ignore[arg-type]
+    version = max(last_version(parent), int(parent.redis.get(parent.keys.milestone) or 0))
     child.redis.set(child.keys.version, version)
     child.redis.hset(child.keys.log_state, "stored", version)  # everything that exists is in Postgres
     for conversation, seq, appended_ms in _streams(parent):

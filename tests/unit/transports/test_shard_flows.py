@@ -35,7 +35,7 @@ users_of = st.lists(st.sampled_from(USERS), min_size=1, unique=True)
 
 class OneShard:
     """One shard: what it publishes and stores. ``work``: replays that were begun and have not run. ``online``: the
-    users that its Redis has at this gateway.
+    users that its Redis has at this gateway. ``milestone``: the greatest one that is kept.
     """
 
     def __init__(self, number: int) -> None:
@@ -43,6 +43,7 @@ class OneShard:
         self.epoch = CurrentEpoch(60)
         self.epoch.adopt(Epoch(1, 0))
         self.version = START + number
+        self.milestone = 0
         self.records: list[tuple[int, list[int]]] = []
         self.online: set[int] = set()
         self.hub = Hub(lambda _versions, _error: None, revoked=lambda _sid: None)
@@ -78,7 +79,7 @@ class OneShard:
 
     def _begin_online(self, user: int) -> Any:
         self.online.add(user)
-        return lambda: self.version
+        return lambda: max(self.version, self.milestone)
 
     def stored(self, user: int = ANN) -> list[int]:
         return [version for version, users in self.records if user in users]
@@ -87,11 +88,20 @@ class OneShard:
         return [self._event(version) for version in self.stored(user) if version > begin], False
 
     def publish(self, step: int, users: Sequence[int] = USERS) -> None:
-        self.version += step
+        self.version = max(self.version, self.milestone) + step
         self.records.append((self.version, list(users)))
         if self.connected:
             flows = [flow for user in users if user in self.online for flow in self.hub.sessions_of(user)]
             self.hub.offer_to_many(flows, self._event(self.version))
+
+    def pass_milestone(self, ahead: int, users: Sequence[int] = USERS) -> None:
+        """What milestone.lua does: the users get a version that is near the last one."""
+        passed = max(self.version + ahead, self.milestone)
+        if passed > self.version:
+            self.milestone = passed
+        if self.connected:
+            here = [user for user in users if user in self.online]
+            self.hub.dispatch(self.epoch.number, [[here, [Kind.MILESTONE, passed]]])
 
     def forget(self) -> None:
         """Another gateway took this one for dead."""
@@ -235,6 +245,23 @@ class SeveralShards(RuleBasedStateMachine):
         self.world.shards[number].publish(step, users)
         if turn:
             self.world.flush()
+
+    @rule(number=shards_of, ahead=st.integers(-60, 60), users=users_of)
+    def pass_milestone(self, number: int, ahead: int, users: list[int]) -> None:
+        self.world.shards[number].pass_milestone(ahead, users)
+
+    @rule(number=shards_of, first=st.sampled_from(USERS), step=st.integers(1, 50), ahead=st.integers(0, 60))
+    def forget_and_pass_milestone(self, number: int, first: int, step: int, ahead: int) -> None:
+        """Of the users who were forgotten, only one has connected again when all ask for a milestone."""
+        self.forget_and_publish(number, first, step)
+        self.pass_milestone(number, ahead, list(USERS))
+
+    @rule(number=shards_of, step=st.integers(1, 50), ahead=st.integers(0, 60))
+    def pass_milestone_while_flows_catch_up(self, number: int, step: int, ahead: int) -> None:
+        self.lose_subscription(number)
+        self.publish(number, step, list(USERS), turn=True)
+        self.subscribe_again(number)
+        self.pass_milestone(number, ahead, list(USERS))
 
     @rule(number=shards_of)
     def lose_subscription(self, number: int) -> None:
@@ -432,3 +459,66 @@ def test_flow_of_a_shard_that_comes_back_during_a_fetch_follows_the_answer() -> 
         assert returned.seen == []
     away.run_replays()
     assert returned.seen == [("shard 2", away.version)]
+
+
+def moved_to(client: Client, number: int) -> int:
+    return client.positions[number].version
+
+
+def test_milestone_moves_live_sessions_and_nothing_comes_twice() -> None:
+    world = World()
+    client = world.join(None)
+    quiet, busy = world.shards[0], world.shards[1]
+    quiet.pass_milestone(1000)
+    assert moved_to(client, 0) == START + 1000
+    quiet.pass_milestone(-10)
+    assert moved_to(client, 0) == START + 1000, "a milestone moves no session back"
+    assert client.seen == [], "the client gets it with its next event"
+    busy.publish(5)
+    quiet.publish(1)
+    again = world.join(client.cursor)
+    assert [name for name, _ in client.seen] == ["shard 1", "shard 0"]
+    assert not again.seen
+    assert not again.resyncs
+
+
+def test_milestone_moves_no_user_whom_redis_has_forgotten() -> None:
+    world = World()
+    ann, ben = world.join(None, ANN), world.join(None, BEN)
+    quiet = world.shards[0]
+    quiet.forget()
+    quiet.publish(5)
+    quiet.online.add(ANN)
+    quiet.pass_milestone(1000)
+    assert moved_to(ben, 0) == START
+    assert moved_to(ann, 0) == START + 1005
+    world.shards[1].publish(5)
+    assert [name for name, _ in world.join(ben.cursor, BEN).seen] == ["shard 0"]
+
+
+def test_milestone_moves_no_flow_that_catches_up() -> None:
+    world = World()
+    client = world.join(None)
+    quiet = world.shards[0]
+    quiet.connected = False
+    quiet.publish(5)
+    quiet.connected = True
+    quiet.sessions.resume_all()
+    quiet.pass_milestone(1000)
+    assert moved_to(client, 0) == START
+    world.shards[1].publish(5)
+    cut_off = client.cursor
+    quiet.run_replays()
+    assert client.seen == [("shard 1", START + 6), ("shard 0", START + 5)]
+    assert [name for name, _ in world.join(cut_off).seen] == ["shard 0"]
+
+
+def test_sessions_that_share_positions_share_them_after_a_milestone() -> None:
+    world = World()
+    world.in_bursts()
+    with patch.object(shard_burst, "WebSocketSession", Client):
+        clients = [world.join(None, user) for user in USERS]
+        world.shards[1].publish(5)
+        world.flush()
+        world.shards[0].pass_milestone(1000)
+    assert len({id(client.positions) for client in clients}) == 1
