@@ -13,7 +13,7 @@ from app.fanout.milestones import Milestones
 from app.fanout.presence import HEARTBEAT_SECONDS, PresenceChanges
 from app.gateway.devices import DeviceRegistry
 from app.gateway.gateway import Gateway
-from app.gateway.milestone_requests import ASK_SECONDS, MilestoneRequests
+from app.gateway.milestone_requests import SEND_SECONDS, MilestoneRequests
 from app.gateway.presence_registry import PresenceRegistry
 from app.gateway.sessions import SessionRegistry
 from app.gateway.shard_end import ShardEnd
@@ -194,7 +194,7 @@ class GatewayBuilder(ServicesBuilder):
             self._timers.add(HEARTBEAT_SECONDS, end.heartbeat.beat)
             self._timers.add(RECONCILE_SECONDS, end.reconcile)
         if self._milestones:
-            self._timers.add(ASK_SECONDS, self._milestone_requests.forget_asking)
+            self._timers.add(SEND_SECONDS, self._milestone_requests.send)
         self._timers.add(REVOKED_EVERY_SECONDS, self._revoked.load)
         self._timers.add(REVOKED_EVERY_SECONDS, self._suspended.load)
         self._timers.add(REVOKED_EVERY_SECONDS, self._shadowed.load)

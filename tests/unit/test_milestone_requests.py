@@ -1,4 +1,4 @@
-"""A session whose cursor gets long asks for milestones, where they help, and not again and again."""
+"""A session whose cursor gets long asks for milestones, in the shards where they help, at most once a second."""
 
 from __future__ import annotations
 
@@ -30,17 +30,23 @@ class Queue:
         outcome(None, None)
 
 
+class Session:
+    def __init__(self, flows: list[Any]) -> None:
+        self.user_id, self.flows = ANN, flows
+
+
 class World:
     def __init__(self, versions: list[int], away: tuple[int, ...] = ()) -> None:
         self.queues: list[Any] = [Queue() for _ in versions]
         self.requests = MilestoneRequests(
             [(queue, lambda number=number: number in away) for number, queue in enumerate(self.queues)]
         )
-        flows = [SimpleNamespace(position=version, catching_up=False) for version in versions]
-        self.session = SimpleNamespace(id="s", user_id=ANN, flows=flows)
+        flows = [SimpleNamespace(position=version, catching_up=False, closed=False) for version in versions]
+        self.session = Session(flows)
 
     def asked(self) -> list[int]:
-        """Returns the shards that were asked since the last call."""
+        """Returns the shards that are asked when the next second is over."""
+        self.requests.send()
         found = [number for number, queue in enumerate(self.queues) for _ in queue.users]
         assert all(user == ANN for queue in self.queues for user in queue.users)
         for queue in self.queues:
@@ -61,14 +67,20 @@ def test_shard_that_is_away_and_flow_that_catches_up_are_left_out() -> None:
     assert world.asked() == [3]
 
 
-def test_session_asks_once_in_a_while() -> None:
+def test_session_asks_at_most_once_a_second() -> None:
     world = World([NOW, NOW - HOUR_US])
     for _ in range(3):
         world.requests.ask(world.session)
     assert world.asked() == [1]
-    world.requests.forget_asking()
+    assert world.asked() == []
+
+
+def test_session_that_has_ended_asks_no_more() -> None:
+    world = World([NOW, NOW - HOUR_US])
     world.requests.ask(world.session)
-    assert world.asked() == [1]
+    for flow in world.session.flows:
+        flow.closed = True
+    assert world.asked() == []
 
 
 def asking(positions: list[int], asked: list[Any]) -> Any:
