@@ -66,15 +66,15 @@ def test_no_cursor_has_a_later_position_than_its_session(vector: list[Position])
     assert min(lowered(vector)) >= 0
 
 
-@given(likely_vectors.filter(lambda vector: len(vector) <= 16))
+@given(st.sampled_from([1, 2, 4, 8, 16]).flatmap(lambda count: st.lists(likely, min_size=count, max_size=count)))
 def test_positions_of_a_few_shards_survive_their_cursor(vector: list[Position]) -> None:
     assert not any(lowered(vector))
 
 
-@given(st.lists(likely_versions, min_size=32, max_size=32))
+@given(st.lists(likely_versions.filter(bool), min_size=32, max_size=32))
 def test_positions_of_32_shards_survive_their_cursor(versions: list[int]) -> None:
     vector = [Position(7, version) for version in versions]
-    assert not any(lowered(vector)) or min(versions) == 0
+    assert not any(lowered(vector))
 
 
 @given(likely_vectors)
@@ -167,7 +167,7 @@ def test_any_text_is_a_cursor_or_none(text: str) -> None:
         assert found is None or len(found) == shards
 
 
-@given(likely_vectors.filter(lambda vector: len(vector) == 64), st.data())
+@given(st.lists(likely, min_size=64, max_size=64), st.data())
 def test_any_changed_cursor_is_a_cursor_or_none(vector: list[Position], data: st.DataObject) -> None:
     cursor = encode_positions(vector)
     place = data.draw(st.integers(0, len(cursor)))
