@@ -15,7 +15,8 @@ import redis
 from app.config import Settings
 from app.core.errors import Overloaded
 from app.core.kinds import Kind
-from app.core.records import pack
+from app.core.records import pack, unpack
+from app.fanout.milestones import Milestones
 from app.message_log.append import Append, Operation
 from app.message_log.conversations import hydrate
 from app.message_log.shards import Shard, Shards
@@ -143,6 +144,16 @@ def test_script_writes_nothing_while_its_slot_is_moved_key_by_key(cluster: Redis
         cluster.end_move(shard.keys.epoch, target)
         assert after_outage(lambda: send(append, "b")) == 2
         assert [record.seq for record in read_tail(shard, [GROUP]).records] == [1, 2]
+
+
+def test_milestone_comes_to_the_subscription_of_its_shard(cluster: RedisCluster, shard: Shard) -> None:
+    channel = shard.keys.gateway_channel("here")
+    shard.redis.hset(shard.keys.online, ANN, "here")
+    with subscribed(cluster.url, channel) as pubsub:
+        Milestones(shard, "here")([ANN, BEN])
+        _, _, payload = pubsub.connection.read_response(push_request=True)
+    milestone = int(shard.redis.get(shard.keys.milestone) or 0)  # type: ignore[arg-type]
+    assert unpack(payload) == [EPOCH, [[[ANN], [Kind.MILESTONE, milestone]]]]
 
 
 @pytest.mark.parametrize("change", ["move_slot", "fail_over"])
