@@ -12,82 +12,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
 
-Kind = Literal["message", "edit", "remove"]
-
-
-class Mechanisms(NamedTuple):
-    """Each was missing once. ``one_transaction``: messages and changes of a batch commit together."""
-
-    one_transaction: bool = True
-    report_unknown_user: bool = True  # registering says if the user was unknown, so that older sessions catch up
-    keep_created_rows: bool = True  # resume keeps a row created within the horizon though it changed after it
-    notice_older_redis: bool = True  # greatest version seen is compared after each connect; behind → new epoch
-
-
-class Record(NamedTuple):
-    version: int
-    kind: Kind
-    seq: int
-    text: int
-
-
-class Row(NamedTuple):
-    seq: int
-    text: int
-    created: int
-    version: int
-
-
-class Redis(NamedTuple):
-    epoch: int = 1
-    version: int = 0
-    seq: int = 0
-    log: tuple[Record, ...] = ()
-    member: bool = True
-    registered: bool = True  # the reader, at its gateway
-
-
-class Store(NamedTuple):
-    epoch: int = 1
-    rows: tuple[Row, ...] = ()
-    left_seq: int = 0  # 0: the reader is a member
-
-
-class Drain(NamedTuple):
-    """A batch between its steps; ``step`` 0 is idle."""
-
-    step: int = 0
-    epoch: int = 0
-    batch: tuple[Record, ...] = ()
-
-
-class Session(NamedTuple):
-    """``step``: gone, then tail, store and replay of a resume, then live. ``since`` is where a resume starts."""
-
-    step: Literal["gone", "tail", "store", "replay", "live"] = "live"
-    epoch: int = 1
-    position: int = 0
-    since: int = 0
-    horizon: int = 0
-    fresh: bool = False  # the resume replaces the screen (resync)
-    tail: tuple[Record, ...] = ()
-    rows: tuple[Row, ...] = ()
-    held: tuple[Record, ...] = ()
-    screen: tuple[tuple[int, int], ...] = ()  # (seq, text)
-    left_seq: int = 0  # as the resume read it from the store
-
-
-class World(NamedTuple):
-    redis: Redis = Redis()
-    store: Store = Store()
-    drain: Drain = Drain()
-    bus: tuple[tuple[int, Record], ...] = ()
-    session: Session = Session()
-    snapshot: Redis | None = None
-    greatest: int = 0  # the greatest version that the gateway or the drain has seen
-    acts: tuple[str, ...] = ()  # the acts that senders, reader and failure may still do
+from tests.models.delivery_reader import begin_resume, session_moves
+from tests.models.delivery_state import Drain, Kind, Mechanisms, Record, Redis, Row, Store, World
 
 
 class Violation(Exception):
@@ -160,7 +87,7 @@ def moves(world: World, has: Mechanisms) -> Iterator[tuple[str, World]]:
             if done is not None:
                 yield act, done
     yield from _drain_moves(world, has)
-    yield from _session_moves(world, has)
+    yield from session_moves(world, has)
 
 
 def _append(world: World, kind: Kind, seq: int | None = None) -> World:
@@ -211,21 +138,7 @@ def _return(world: World, _: Mechanisms) -> World | None:
     good = session.epoch == redis.epoch and session.position <= redis.version
     return world._replace(
         redis=redis._replace(registered=True),
-        session=_begin_resume(session, redis, since=session.position if good else 0, fresh=not good),
-    )
-
-
-def _begin_resume(session: Session, redis: Redis, *, since: int, fresh: bool) -> Session:
-    return session._replace(
-        step="tail",
-        epoch=redis.epoch,
-        since=since,
-        horizon=redis.version,
-        fresh=fresh,
-        held=(),
-        tail=(),
-        rows=(),
-        left_seq=0,
+        session=begin_resume(session, redis, since=session.position if good else 0, fresh=not good),
     )
 
 
@@ -245,14 +158,14 @@ def _join_beside(world: World, has: Mechanisms) -> World | None:
     world = world._replace(redis=redis._replace(registered=True))
     if known or not has.report_unknown_user:
         return world
-    return world._replace(session=_begin_resume(session, redis, since=session.position, fresh=False))
+    return world._replace(session=begin_resume(session, redis, since=session.position, fresh=False))
 
 
 def _cut_subscription(world: World, _: Mechanisms) -> World | None:
     """Loses the records on the bus. The gateway subscribes again and brings its sessions up to date."""
     if world.session.step != "live" or not world.redis.registered:
         return None
-    session = _begin_resume(world.session, world.redis, since=world.session.position, fresh=False)
+    session = begin_resume(world.session, world.redis, since=world.session.position, fresh=False)
     return world._replace(bus=(), session=session)
 
 
@@ -268,7 +181,7 @@ def _restore(world: World, _: Mechanisms) -> World | None:
     session = world.session
     if session.step == "live":
         redis = redis._replace(registered=True)
-        session = _begin_resume(session, redis, since=session.position, fresh=False)
+        session = begin_resume(session, redis, since=session.position, fresh=False)
     return world._replace(redis=redis, snapshot=None, bus=(), session=session)
 
 
@@ -289,6 +202,23 @@ _ACTS = {
     "restore": _restore,
     "kill drain": _kill_drain,
 }
+
+
+def _new_epoch(world: World) -> World:
+    """Gives up the history in Redis and begins a new one from Postgres. Sessions resync."""
+    store = world.store._replace(epoch=world.store.epoch + 1)
+    version = world.greatest + 1
+    redis = Redis(
+        epoch=store.epoch,
+        version=version,
+        seq=max((row.seq for row in store.rows), default=0),
+        member=not store.left_seq,
+        registered=world.session.step != "gone",
+    )
+    session = world.session
+    if session.step != "gone":
+        session = begin_resume(session, redis, since=0, fresh=True)
+    return world._replace(store=store, redis=redis, bus=(), session=session, greatest=version)
 
 
 # --- the drain
@@ -333,99 +263,3 @@ def _store_changes(store: Store, batch: tuple[Record, ...]) -> Store:
         elif record.kind == "remove":
             left = record.seq
     return store._replace(rows=tuple(rows[seq] for seq in sorted(rows)), left_seq=left)
-
-
-# --- the reader's session
-
-
-def _session_moves(world: World, has: Mechanisms) -> Iterator[tuple[str, World]]:
-    session, redis = world.session, world.redis
-    if world.bus:
-        yield "deliver", _deliver(world)
-    if session.step == "live" and not redis.registered:
-        beat = _begin_resume(session, redis, since=session.position, fresh=False)
-        yield "beat", world._replace(redis=redis._replace(registered=True), session=beat)
-    elif session.step == "tail":
-        yield "resume", world._replace(session=session._replace(step="store", tail=redis.log))
-    elif session.step == "store":
-        rows = tuple(row for row in world.store.rows if not world.store.left_seq or row.seq <= world.store.left_seq)
-        read = session._replace(step="replay", rows=rows, left_seq=world.store.left_seq)
-        yield "resume", world._replace(session=read)
-    elif session.step == "replay":
-        yield "resume", world._replace(session=_replay(session, has))
-
-
-def _new_epoch(world: World) -> World:
-    """Gives up the history in Redis and begins a new one from Postgres. Sessions resync."""
-    store = world.store._replace(epoch=world.store.epoch + 1)
-    version = world.greatest + 1
-    redis = Redis(
-        epoch=store.epoch,
-        version=version,
-        seq=max((row.seq for row in store.rows), default=0),
-        member=not store.left_seq,
-        registered=world.session.step != "gone",
-    )
-    session = world.session
-    if session.step != "gone":
-        session = _begin_resume(session, redis, since=0, fresh=True)
-    return world._replace(store=store, redis=redis, bus=(), session=session, greatest=version)
-
-
-def _deliver(world: World) -> World:
-    (epoch, record), *rest = world.bus
-    world = world._replace(bus=tuple(rest))
-    session = world.session
-    if session.step == "gone" or epoch != session.epoch:
-        return world
-    if session.step == "live":
-        return world._replace(session=_show(session, record))
-    return world._replace(session=session._replace(held=(*session.held, record)))
-
-
-def _show(session: Session, record: Record) -> Session:
-    """A live event: applied once, in order. An edit of a message that the reader does not have is skipped."""
-    if record.version <= session.position:
-        return session
-    screen = dict(session.screen)
-    if record.kind != "edit" or record.seq in screen:
-        screen[record.seq] = record.text
-    return session._replace(position=record.version, screen=tuple(sorted(screen.items())))
-
-
-def _replay(session: Session, has: Mechanisms) -> Session:
-    """Lays the tail over the rows and shows the changes after ``since``, up to the horizon; then goes live."""
-    found = {row.seq: row for row in session.rows}
-    stored = set(found)
-    left = session.left_seq
-    for record in session.tail:
-        row = found.get(record.seq)
-        if record.kind != "edit" and row is None and not left:
-            found[record.seq] = Row(record.seq, record.text, record.version, record.version)
-        elif record.kind == "edit" and row is not None and record.version > row.version:
-            found[record.seq] = row._replace(text=record.text, version=record.version)
-        if record.kind == "remove":
-            left = record.seq
-    screen = {} if session.fresh else dict(session.screen)
-    for row in found.values():
-        within = row.version <= session.horizon
-        if has.keep_created_rows:
-            within = within or row.created <= session.horizon
-        gone = left if row.seq not in stored else session.left_seq  # rows go by the memberships read with them
-        if row.version > session.since and within and not (gone and row.seq > gone):
-            screen[row.seq] = row.text
-    live = session._replace(
-        step="live",
-        position=max(session.horizon, 0 if session.fresh else session.position),
-        screen=tuple(sorted(screen.items())),
-        tail=(),
-        rows=(),
-        left_seq=0,
-        held=(),
-        since=0,
-        horizon=0,
-        fresh=False,
-    )
-    for record in session.held:
-        live = _show(live, record)
-    return live

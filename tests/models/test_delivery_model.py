@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.models.delivery_model import Mechanisms, Violation, search
+from tests.models.delivery_model import Violation, search
+from tests.models.delivery_state import Mechanisms
 
 READER_AWAY = ("send", "edit", "send", "remove", "leave", "return")
 BURIED = ("send", "send", "edit", "bury", "join beside")

@@ -124,3 +124,7 @@ def online(pushing: Pushing, closing: list[Any]) -> Callable[..., WsClient]:
         return client
 
     return join
+
+
+def bodies(browser: Browser) -> list[str]:
+    return [payload["body"] for payload in list(browser.received) if payload["type"] == "message"]

@@ -23,6 +23,7 @@ SHARES = {
     "push/": 1,
     "faults/": 3,
     "sdk/test_live_": 1,
+    "webhooks/test_api": 1,
 }
 # Modules with one of these start servers of their own, or use the folder's second server.
 OWN = ("private_stack", "make_stack")

@@ -52,3 +52,4 @@ def test_client_parses_texts_as_the_server(run_node: RunNode, tmp_path: Path) ->
 
 def test_modules(run_node: RunNode) -> None:
     run_node("parts", "")
+    run_node("state_parts", "")

@@ -37,6 +37,7 @@ SETTINGS = {
     "PUSH_LOOPBACK": "true",
 }
 OpenWindow = Callable[..., Window]
+Evaluate = Callable[..., Any]
 
 
 @pytest.fixture(scope="package")
@@ -93,3 +94,16 @@ def window(browser: Browser, server: Stack) -> Iterator[OpenWindow]:
     for one in opened:
         one.close()
     assert problems == []
+
+
+@pytest.fixture
+def evaluate(window: OpenWindow) -> Evaluate:
+    """``evaluate("lib/zoom.js", "module => …", argument)`` runs the code with the module and returns its result."""
+    here = window()
+    here.page.goto(here.base_url)
+
+    def run(module: str, code: str, argument: Any = None) -> Any:
+        path = module if module.startswith("/") else f"/static/page/{module}"
+        return here.page.evaluate(f"async (given) => ({code})(await import('{path}'), given)", argument)
+
+    return run
