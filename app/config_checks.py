@@ -138,7 +138,7 @@ def shared_secret_problems(secret: str, issuer: str, keys: Sequence[str], *, pro
     if secret in keys:
         yield "JWT_SHARED_SECRET is also a SECRET_KEY; the host needs a secret of its own."
     if issuer == OWN_ISSUER:
-        yield f"JWT_ISSUER={OWN_ISSUER} is the name of Parley's own tokens; the host needs another one."
+        yield f"JWT_ISSUER={OWN_ISSUER} is the issuer of Parley's own tokens; the host needs another name."
     if production:
         yield from _weaknesses("JWT_SHARED_SECRET", secret)
 
@@ -183,7 +183,7 @@ def hash_problems(memory_kib: int, passes: int) -> Iterator[str]:
     if memory_kib < MEMORY_KIB or passes < PASSES:
         yield (
             f"PASSWORD_MEMORY_KIB must be at least {MEMORY_KIB} and PASSWORD_PASSES at least {PASSES}:"
-            " stolen hashes of less work are soon guessed."
+            " stolen hashes that cost less work are soon guessed."
         )
 
 
@@ -198,7 +198,7 @@ def mail_problems(url: str, sender: str, public_url: str, *, production: bool) -
     elif url.startswith("file:") and production:
         yield "MAIL_URL=file:… only writes mails into a directory; it is for development."
     if url and "@" not in sender:
-        yield "MAIL_FROM must be set to the address that mails come from, as MAIL_URL is set."
+        yield "MAIL_FROM must be set to the sender's address, because MAIL_URL is set."
     if (url or public_url) and not _ORIGIN.match(public_url):
         yield "PUBLIC_URL must be set to the address of the page, such as https://chat.example: mails link to it."
 

@@ -53,7 +53,7 @@ def show(letter_id: int) -> None:
     click.echo(f"{content}\n\n{row.reason}")
 
 
-@dead_letters.command("retry", help="Store dead letters after all. Fix the cause first.")
+@dead_letters.command("retry", help="Try to store dead letters again. Fix the cause first.")
 @click.argument("letter_ids", type=int, nargs=-1, required=True)
 def retry(letter_ids: tuple[int, ...]) -> None:
     retries = _build_retry(current_container())
@@ -61,9 +61,11 @@ def retry(letter_ids: tuple[int, ...]) -> None:
         try:
             retries.retry(letter_id)
         except DeadLetterError as error:
-            raise click.ClickException(f"{letter_id} stays: {error}.") from None
+            raise click.ClickException(f"{letter_id} was not retried: {error}.") from None
         except LATER as error:
-            raise click.ClickException(f"{letter_id} stays; try again later ({type(error).__name__}).") from None
+            raise click.ClickException(
+                f"{letter_id} was not retried; try again later ({type(error).__name__})."
+            ) from None
         with writing(current_container().engine) as connection:
             audit(connection, "dead_letter.retried", letterId=letter_id)
         click.echo(f"{letter_id} was retried.")

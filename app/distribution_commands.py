@@ -31,4 +31,4 @@ def distribute_conversations() -> None:
         raise click.ClickException(str(error)) from None
     finally:
         engine.dispose()
-    click.echo("The conversations are distributed." if done else "The conversations are distributed already.")
+    click.echo("The conversations are distributed." if done else "The conversations are already distributed.")

@@ -30,7 +30,7 @@ def partition_messages(partitions: int) -> None:
     try:
         with autocommit(engine) as connection:
             if not partition(connection, partitions, click.echo):
-                click.echo("The table messages is partitioned already.")
+                click.echo("The table messages is already partitioned.")
     except PartitionError as error:
         raise click.ClickException(str(error)) from None
     finally:

@@ -10,11 +10,13 @@ from app.container import current_container
 from app.store.connections import WORKER_SECONDS, drop_role_settings, give_role_settings, session_settings
 from app.store.engine import writing
 
-RECONNECT = "The pooler's open server connections keep the former ones: have it open new ones (pgbouncer: RECONNECT)."
+RECONNECT = (
+    "The pooler's open server connections keep the former settings: make it open new ones (PgBouncer: RECONNECT)."
+)
 
 
 @click.command("pooler-settings", help="Give the role of DATABASE_URL the settings that a pooler does not pass on.")
-@click.option("--workers", is_flag=True, help="Give it the timeouts of workers, if only they use this role.")
+@click.option("--workers", is_flag=True, help="Use the timeouts of workers, if only workers use this role.")
 @click.option("--remove", is_flag=True, help="Remove these settings from the role.")
 @with_appcontext
 @errors_in_one_line()

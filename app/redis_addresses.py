@@ -115,7 +115,7 @@ def parse_sentinel(url: str) -> SentinelAddress:
     username, password, hosts = _login_and_hosts(parts)
     service, _, db = parts.path.strip("/").partition("/")
     if not service:
-        raise ValueError("no service is named")
+        raise ValueError("the name of the service is missing")
     if db and not db.isdecimal():
         raise ValueError(f"the database {db!r} is not a number")
     return SentinelAddress(

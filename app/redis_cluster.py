@@ -59,7 +59,7 @@ class SlotPrimary:
                 return self.found
         hosts = self._address.hosts
         if any("unknown command" in failure.lower() for failure in failures):
-            raise WrongAddressError(f"there is a Sentinel at {hosts}, and no Redis cluster")
+            raise WrongAddressError(f"there is a Sentinel at {hosts}, not a Redis cluster")
         raise redis.ConnectionError(f"no node of the Redis cluster at {hosts} answers: {failures[0]}")
 
     def doubt(self, node: Place | None = None) -> None:
@@ -107,7 +107,7 @@ class ClusterConnection(PrimaryConnection):
         """
         if options.get("push_request") and self.is_elsewhere():
             self.disconnect()  # type: ignore[no-untyped-call]
-            raise redis.ConnectionError("the slot has another node now")
+            raise redis.ConnectionError("the slot has moved to another node")
         return super().read_response(*args, **options)
 
     @staticmethod

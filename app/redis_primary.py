@@ -67,7 +67,7 @@ class PrimaryConnection(redis.Connection):
             if not self.refuses(error):
                 raise
             self.disconnect()  # type: ignore[no-untyped-call]
-            raise redis.ConnectionError(f"the server is not the primary any more ({error})") from error
+            raise redis.ConnectionError(f"the server is no longer the primary ({error})") from error
 
     @staticmethod
     def refuses(error: redis.ResponseError) -> bool:

@@ -78,7 +78,7 @@ class LoadedFunction:
             except ResponseError as error:
                 if not _is_refusal(error):
                     raise
-                log.warning("Redis takes no functions, so the script is called: %s", error)
+                log.warning("Redis does not accept functions, so the script is called instead: %s", error)
                 self._is_refused = True
         return self._script(keys=keys, args=args, client=client)
 

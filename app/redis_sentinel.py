@@ -52,10 +52,10 @@ class SentinelPrimary:
         hosts, service = self._address.hosts, self._address.service
         unreachable = [failure for failure in failures if failure]
         if unreachable:
-            return redis.ConnectionError(f"no Sentinel of {hosts} names a primary of {service!r}: {unreachable[0]}")
+            return redis.ConnectionError(f"no Sentinel at {hosts} returned a primary for {service!r}: {unreachable[0]}")
         if len(failures) == len(self._sentinels):
-            return WrongAddressError(f"there is no Sentinel at {hosts}, but a Redis server; use redis:// for it")
-        return WrongAddressError(f"the Sentinels at {hosts} know no service {service!r}")
+            return WrongAddressError(f"there is a Redis server at {hosts}, not a Sentinel; use redis:// for it")
+        return WrongAddressError(f"the Sentinels at {hosts} have no service named {service!r}")
 
     def doubt(self, sentinel: redis.Redis | None = None) -> None:
         """Asks another Sentinel first the next time: this one, or the first, does not answer or is not up to date."""

@@ -33,7 +33,7 @@ DRAIN_REDIS_SECONDS = 6.0  # a drain waits a second for records
 
 @click.command("shards", help="Show the shards of this installation, or raise their number to NUMBER.")
 @click.argument("number", type=int, required=False)
-@click.option("--drain", is_flag=True, help="First store what waits in the logs.")
+@click.option("--drain", is_flag=True, help="First store the records that wait in the logs.")
 @click.option(
     "--wait",
     type=click.FloatRange(min=0),
@@ -56,7 +56,7 @@ def shards(number: int | None, drain: bool, wait: float) -> None:
     except CannotRaiseError as error:
         raise click.ClickException(f"{error} Nothing was changed.") from None
     except RedisError as error:
-        raise click.ClickException(f"Redis has failed ({type(error).__name__}). Run the command again.") from None
+        raise click.ClickException(f"Redis failed ({type(error).__name__}). Run the command again.") from None
     finally:
         engine.dispose()
 
@@ -64,7 +64,7 @@ def shards(number: int | None, drain: bool, wait: float) -> None:
 def _show(settings: Settings, present: int) -> None:
     click.echo(f"{present} shard{'s' if present > 1 else ''}")
     if settings.shards != present:
-        click.echo(f"SHARDS is {settings.shards} here: the processes of this environment do not start.")
+        click.echo(f"SHARDS is {settings.shards} here: the processes of this environment will not start.")
     with _connected(replace(settings, shards=present)) as found:
         for shard in found:
             click.echo(_line(look_at(shard), _address_of(settings)(shard.part.number)))
@@ -88,9 +88,9 @@ def _raise(settings: Settings, engine: Engine, present: int, *, drain: bool, wai
                 _drain(settings, found, present)
         before = raise_shards(engine, found, address_of)  # if the numbers are equal, this finishes an interrupted run
     if before == settings.shards:
-        click.echo(f"The number of shards is {before} already.")
+        click.echo(f"The number of shards is already {before}.")
         return
-    click.echo(f"The number of shards was {before} and is {settings.shards} now.")
+    click.echo(f"The number of shards was {before} and is now {settings.shards}.")
     click.echo(f"Set SHARDS={settings.shards} in all processes, and start them.")
 
 

@@ -51,4 +51,4 @@ class SharedGreenlet:
             try:
                 act()
             except Exception:
-                log.exception("work in the background failed")
+                log.exception("background work failed")

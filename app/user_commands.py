@@ -80,7 +80,7 @@ def disable_second_factor(username: str) -> None:
             raise click.ClickException(f"{username} has no second factor.")
         record(conn, "totp.disabled", target_id=user_id, byOperator=True)
     enqueue_second_factor_notice(user_id, on=False)
-    click.echo(f"{username} signs in with only the password now.")
+    click.echo(f"{username} now signs in with only the password.")
 
 
 @users.command("reencrypt-second-factors", help="Encrypt all second factors with the first key of SECRET_KEYS.")

@@ -16,5 +16,5 @@ def pool_size(env: Mapping[str, str], shards: int) -> int:
     if not text:
         return 3 + shards
     if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise ConfigError(f"WORKER_CONCURRENCY={text}: it must be a whole number from 1 on.")
+        raise ConfigError(f"WORKER_CONCURRENCY={text}: it must be a whole number of at least 1.")
     return int(text)

@@ -56,7 +56,7 @@ def _wrong(language: str, wanted: set[Text]) -> Iterator[str]:
     for text in sorted(wanted - had.keys()):
         yield f"{language}.po: “{text[0]}” is missing"
     for text in sorted(had.keys() - wanted):
-        yield f"{language}.po: “{text[0]}” is no text of the server"
+        yield f"{language}.po: “{text[0]}” is not a text of the server"
     for text in sorted(wanted & had.keys()):
         yield from (f"{language}.po: “{text[0]}”: {why}" for why in _flaws(had[text], catalogue.num_plurals))
 

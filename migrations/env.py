@@ -28,7 +28,7 @@ WAIT_FOR_OTHER_RELEASE_SECONDS = 600
 LOCK_TIMEOUT = "5s"
 STATEMENT_TIMEOUT = "300s"
 NEEDS_DIRECT = (
-    "DATABASE_URL leads through a pooler, and its role has statement_timeout={}, which is too short for migrations."
+    "DATABASE_URL is the address of a pooler, and its role has statement_timeout={}, which is too short for migrations."
     " Set DATABASE_DIRECT_URL to the address of Postgres itself for the release."
 )
 

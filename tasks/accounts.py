@@ -37,7 +37,7 @@ def export_user_data(export_id: str) -> None:
         if not writer.run(export_id):
             enqueue_export(export_id)
     except Overloaded as error:
-        log.warning("retry of export %s: %s", export_id, error.message)
+        log.warning("retrying export %s: %s", export_id, error.message)
 
 
 @celery_app.task(name="tasks.accounts.announce_profile")  # type: ignore[untyped-decorator]
@@ -47,7 +47,7 @@ def announce_profile(user_id: int) -> None:
     try:
         announce(user_id, engine=shared.engine, redis=shared.redis)
     except (Overloaded, RedisError) as error:
-        log.warning("the new profile of user %d is not announced: %s", user_id, type(error).__name__)
+        log.warning("the new profile of user %d was not announced: %s", user_id, type(error).__name__)
 
 
 @celery_app.task(name="tasks.accounts.delete_account")  # type: ignore[untyped-decorator]
@@ -60,7 +60,7 @@ def delete_account(user_id: int) -> None:
         if not removal.run(user_id):
             enqueue_deletion(user_id, seconds=2)
     except (Overloaded, RedisError, EpochLostError) as error:
-        log.warning("retry of the deletion of account %d: %s", user_id, type(error).__name__)
+        log.warning("retrying the deletion of account %d: %s", user_id, type(error).__name__)
 
 
 @celery_app.task(name="tasks.accounts.erase_conversation")  # type: ignore[untyped-decorator]
@@ -70,4 +70,4 @@ def erase_conversation(conversation_id: int) -> None:
         if not erase(conversation_id, engine=container().engine, stopping=stopping):
             enqueue_erasure(conversation_id, seconds=2)
     except Overloaded as error:
-        log.warning("retry of the erasure of conversation %d: %s", conversation_id, error.message)
+        log.warning("retrying the erasure of conversation %d: %s", conversation_id, error.message)

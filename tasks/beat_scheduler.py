@@ -26,7 +26,7 @@ class SteadyScheduler(Scheduler):  # type: ignore[misc]
     def tick(self, *arguments: Any, **options: Any) -> float:
         now = time.time()
         if now < self._ticked_at:
-            log.warning("the clock was set back by %.0f s; the schedule begins anew", self._ticked_at - now)
+            log.warning("the clock was set back by %.0f s; all tasks are planned again", self._ticked_at - now)
             self._begin_anew()
         self._ticked_at = now
         return float(super().tick(*arguments, **options))

@@ -46,5 +46,5 @@ def run_import(import_id: str) -> None:
         if not at_low_priority(lambda: runner.run(import_id)):
             enqueue_import(import_id)
     except (Overloaded, RedisError, EpochLostError) as error:
-        log.warning("retry of import %s: %s", import_id, type(error).__name__)
+        log.warning("retrying import %s: %s", import_id, type(error).__name__)
         enqueue_import(import_id, seconds=RETRY_SECONDS)

@@ -79,7 +79,7 @@ def announce(media_id: str) -> None:
     try:
         announce_media.announce(container().engine, worker_changes(container()), media_id)
     except (Overloaded, RedisError, EpochLostError) as error:
-        log.warning("media %s is not announced: %s", media_id, type(error).__name__)
+        log.warning("media %s was not announced: %s", media_id, type(error).__name__)
 
 
 @celery_app.task(name="tasks.process_media.discard")  # type: ignore[untyped-decorator]

@@ -84,7 +84,7 @@ def _read_into(started: Upload, counters: Counter[str]) -> None:
 
 def _check_name(event: File) -> None:
     if event.name != "file":
-        raise Invalid.field("file", "the file's field must have this name")
+        raise Invalid.field("file", "the form field of the file must have this name")
 
 
 def _conversation_id(text: bytes) -> int:

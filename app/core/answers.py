@@ -146,7 +146,7 @@ class Limits(Answer, frozen=True, kw_only=True):
     max_image_bytes: int
     max_audio_bytes: int
     max_video_bytes: int
-    max_file_bytes: Annotated[int, Meta(description="Bytes of an upload that is no image, audio or video")]
+    max_file_bytes: Annotated[int, Meta(description="Bytes of an upload that is not an image, audio or video")]
     max_frame_bytes: Annotated[int, Meta(description="Bytes of one WebSocket message")]
     media: Annotated[bool, Meta(description="Whether files can be sent")]
     email: Annotated[bool, Meta(description="Whether the deployment sends e-mail, such as links to reset a password")]

@@ -67,7 +67,7 @@ class UsersBody(Struct, frozen=True, rename="camel"):
         one = [self.user_id] if self.user_id else []
         ids = list(dict.fromkeys([*(self.user_ids or []), *(self.member_ids or []), *one]))
         if not ids:
-            raise Invalid.field("userIds", "name somebody")
+            raise Invalid.field("userIds", "name at least one user")
         return ids
 
 

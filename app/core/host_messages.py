@@ -40,7 +40,7 @@ class HostSend(Struct, rename="camel", frozen=True):
         if self.sender is None and self.recipient is not None:
             raise Invalid.field("sender", "is required with recipient")
         if self.sender is None and self.kind not in (None, SYSTEM):
-            raise Invalid.field("kind", "a message without sender is of the kind system")
+            raise Invalid.field("kind", "a message without a sender must have the kind system")
         command = SendMessage(
             message=self.message,
             id=self.id,

@@ -300,6 +300,6 @@ def refusal(reason: str) -> ParleyError:
     other reason is kept with the record in dead_letters.
     """
     if reason == "again":
-        return Overloaded("The message met a conflict: send it again.", retry_after=0.1)
+        return Overloaded("The message could not be stored because of a conflict: send it again.", retry_after=0.1)
     log.warning("a record was moved to dead_letters: %s", reason)
     return Internal("The message could not be stored.")

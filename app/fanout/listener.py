@@ -118,7 +118,7 @@ class Listener:
                 if response[0] == message:
                     self._take(response[1], response[2])
                 elif response[0] == ended:
-                    raise ConnectionError("Redis ended the subscription: the slot has another node now")
+                    raise ConnectionError("Redis ended the subscription: the slot has moved to another node")
         except OSError as error:
             raise ConnectionError("the connection was closed") from error
         finally:

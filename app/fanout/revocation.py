@@ -130,7 +130,7 @@ class RevokedSessions:
             return self._restore(now)
         except ParleyError as error:
             self._missed = True
-            log.warning("logouts are restored later: %s", error.message)
+            log.warning("logouts will be restored later: %s", error.message)
             return {}
 
     def _restore(self, now: int) -> dict[str, int]:

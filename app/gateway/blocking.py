@@ -51,7 +51,7 @@ class BlockingPool:
             try:
                 act()
             except Exception:
-                log.exception("work in the background failed")
+                log.exception("background work failed")
             act = self._waiting.popleft() if self._waiting else self._rest()
 
     def _rest(self) -> Act:

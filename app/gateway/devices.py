@@ -26,7 +26,7 @@ class DeviceRegistry:
         try:
             device_connected(self._redis, self._gateway_id, user_id, device_id)
         except RedisError as error:
-            log.warning("a device in use is not registered: %s", type(error).__name__)
+            log.warning("a device in use was not registered: %s", type(error).__name__)
 
     def disconnected(self, user_id: int, device_id: str) -> None:
         """Never blocks."""

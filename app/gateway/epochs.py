@@ -58,7 +58,7 @@ class EpochKeeper:
         self._current.adopt(Epoch(number, now_ms()))
         self._run_blocking(self.learn_start)
         if not first:
-            log.warning("a new epoch, %d: Redis lost its history", number)
+            log.warning("the epoch is now %d, because Redis lost its history", number)
             for act in self._on_lost:
                 act()
 

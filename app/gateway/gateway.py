@@ -89,7 +89,7 @@ class Reading:
 def log_missing_gevent() -> None:
     """Logs an error if no greenlet of the gateway will run, because gevent has not patched this process."""
     if not is_module_patched("threading"):
-        log.error("events reach nobody: this server has no gevent. Start it with Parley's gunicorn.conf.py")
+        log.error("no event reaches a client: this server does not use gevent. Start it with Parley's gunicorn.conf.py")
 
 
 class Gateway:
@@ -181,9 +181,9 @@ class Gateway:
         deadline = time.monotonic() + FINISH_SECONDS
         while (len(self.sessions) or any(len(queue) for queue in self._drained)) and time.monotonic() < deadline:
             gevent.sleep(0.02)
-        self._log_failure("the last counts are not published", self.publish_metrics)  # and that no session is left
+        self._log_failure("the last counts were not published", self.publish_metrics)  # and that no session is left
         for shard in self._shards:
-            self._log_failure("the gateway is not signed off", partial(sign_off, shard, self.id))
+            self._log_failure("the gateway was not signed off", partial(sign_off, shard, self.id))
 
     @staticmethod
     def _log_failure(what: str, act: Callable[[], object]) -> None:

@@ -55,7 +55,7 @@ class Heartbeat:
             return
         self._epochs.saw(found.epoch)
         if self._sessions.presence.is_behind(found.users, confirmed):  # or another gateway took this one for dead
-            log.warning("Redis has lost users who are online here: they are registered again")
+            log.warning("Redis has lost users who are online here; registering them again")
             self._sessions.reregister_all()
         if self._watches is not None:
             self._watches.repair(found.watched, expected)
@@ -68,7 +68,10 @@ class Heartbeat:
             if not self._hub.rosters.complete:
                 ask_for_rosters(self._shard, self._gateway_id)
         except RedisError as error:
-            log.warning("rosters: Redis does not answer (%s); the next heartbeat asks again", type(error).__name__)
+            log.warning(
+                "cannot request rosters: Redis does not answer (%s); the next heartbeat tries again",
+                type(error).__name__,
+            )
 
 
 class DrainWaker:

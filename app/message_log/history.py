@@ -62,5 +62,5 @@ class History:
         gave_up, run = answer
         self.run = run.decode()
         if gave_up:
-            log.error("Redis came back older than it was: its epoch is given up")
+            log.error("Redis came back with older data; a new epoch begins")
         return bool(gave_up)

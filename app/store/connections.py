@@ -75,7 +75,7 @@ class Connector:
                 if OPTIONS_REFUSED not in str(error):
                     raise
             if not self._refused:  # several connections may be opened at once
-                log.info("Postgres is behind a pooler that takes no settings; those of the role apply")
+                log.info("Postgres is behind a pooler that does not accept settings; those of the role apply")
             self._refused = True
         return BoundedConnection.connect(*args, **kwargs)
 

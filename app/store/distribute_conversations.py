@@ -64,13 +64,15 @@ def distribute(connection: Connection, application_name: str) -> bool:
     if is_distributed:
         return False
     if not is_migrated:
-        raise DistributionError("There is no table conversations. Run the migrations first.")
+        raise DistributionError("The table conversations does not exist. Run the migrations first.")
     if not has_citus:
-        raise DistributionError("This database has no Citus. Create the extension and add the workers first.")
+        raise DistributionError("This database does not have Citus. Create the extension and add the workers first.")
     if is_partitioned:
-        raise DistributionError("The table messages is partitioned. That was not tried together with Citus.")
+        raise DistributionError(
+            "The table messages is partitioned. Partitions have not been tested together with Citus."
+        )
     if _row(conn, _OTHERS, application_name)[0]:
-        raise DistributionError("Processes of Parley are connected. Stop all of them first.")
+        raise DistributionError("Parley processes are still connected. Stop all of them first.")
     with conn.transaction():
         conn.execute("SET LOCAL statement_timeout = 0")
         conn.execute("SET LOCAL citus.multi_shard_modify_mode = 'sequential'")

@@ -59,9 +59,9 @@ Raw = psycopg.Connection[Any]
 
 _LOCK_KEY = 0x504152544954  # "PARTIT"
 _SAY_EVERY_SECONDS = 10.0
-_AGAIN = "Nothing is lost: run the command again, and it goes on from here."
+_AGAIN = "Nothing is lost: run the command again, and it continues from here."
 _BUSY = f"Other transactions kept messages in use for too long (see pg_stat_activity and pg_locks). {_AGAIN}"
-_CHANGED = "The definition of messages has changed since the copy was made. Run the command again: it starts anew."
+_CHANGED = "The definition of messages has changed since the copy was made. Run the command again: it starts over."
 # No statement may fall back to reading a whole table, whatever the statistics say: the switch would hold its lock.
 _SETTINGS = """
     SET statement_timeout = 0; SET plan_cache_mode = force_custom_plan; SET enable_seqscan = off;
@@ -117,7 +117,7 @@ def _partition(conn: Raw, partitions: int, say: Say, pace: Pace) -> bool:
             _drop_former(conn, say)
         return False
     if found := find_in_the_way(conn):
-        raise PartitionError(f"{found[0].upper()}{found[1:]} hangs on messages and would be lost. Remove it first.")
+        raise PartitionError(f"{found[0].upper()}{found[1:]} depends on messages and cannot be kept. Remove it first.")
     layout = read_layout(conn, partitions)
     _prepare(conn, layout, say, pace)
     _copy(conn, layout, say, pace)
@@ -134,9 +134,9 @@ def _only_run(conn: Raw) -> Iterator[None]:
     process was killed holds it until its last statement has ended.
     """
     if value_of(conn, "SELECT pg_backend_pid()") != conn.info.backend_pid:
-        raise PartitionError("The address of the database leads through a pooler. Set DATABASE_DIRECT_URL.")
+        raise PartitionError("The address of the database belongs to a pooler. Set DATABASE_DIRECT_URL.")
     if not value_of(conn, "SELECT pg_try_advisory_lock(%s)", _LOCK_KEY):
-        raise PartitionError("Another run of this command is at work.")
+        raise PartitionError("This command is already running elsewhere.")
     try:
         yield
     finally:
@@ -148,7 +148,7 @@ def _become_owner(conn: Raw) -> None:
     """Takes the role of the table's owner, so that the new table has the same one."""
     row = run(conn, _OWNER).fetchone()
     if row is None:
-        raise PartitionError("There is no table messages. Run the migrations first.")
+        raise PartitionError("The table messages does not exist. Run the migrations first.")
     owner, may_be_owner = row
     if not may_be_owner:
         raise PartitionError(f"Only {owner} can do this, the owner of the table messages.")
@@ -159,7 +159,7 @@ def _prepare(conn: Raw, layout: Layout, say: Say, pace: Pace) -> None:
     """Makes the copy and the trigger, unless a former run made both for the same definition."""
     if not _can_go_on(conn, layout):
         if exists(conn, NEW) or value_of(conn, _TRIGGERED):
-            say("Removing the copy of a former run: it does not fit messages, or the number of partitions differs.")
+            say("Removing the copy of an earlier run: it does not match messages, or the number of partitions differs.")
             _with_lock(conn, "ACCESS EXCLUSIVE", lambda: drop_trigger(conn), pace)
         with conn.transaction():
             run(conn, "SET LOCAL lock_timeout = 0")
@@ -169,7 +169,7 @@ def _prepare(conn: Raw, layout: Layout, say: Say, pace: Pace) -> None:
         say(f"Made {layout.partitions} empty partitions. The copy needs about {size} of disk space.")
     if not value_of(conn, _TRIGGERED):
         _with_lock(conn, "SHARE ROW EXCLUSIVE", lambda: _follow(conn), pace)
-        say("All changes are written to the partitions as well now.")
+        say("All changes are now written to the partitions as well.")
 
 
 def _can_go_on(conn: Raw, layout: Layout) -> bool:

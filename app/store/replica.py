@@ -139,7 +139,7 @@ class Replica:
             Outcome.FAILED: "A read on the replica failed",
             Outcome.BEHIND: f"The replica is more than {self._max_lag_seconds:g} s behind",
             Outcome.AWAY: "The replica does not answer",
-            Outcome.UNFIT: "DATABASE_REPLICA_URL leads to a server that is no replica of DATABASE_URL",
+            Outcome.UNFIT: "DATABASE_REPLICA_URL is the address of a server that is not a replica of DATABASE_URL",
         }
         return f"{reasons[outcome]}: the primary answers its reads."
 

@@ -260,7 +260,9 @@ class EventFlow:
         try:
             act()
         except ParleyError as error:
-            log.warning("session %s cannot catch up (%s); it is closed, and its client returns", self.id, error.code)
+            log.warning(
+                "session %s cannot catch up (%s); it is closed, so that its client reconnects", self.id, error.code
+            )
             self.turn_away()
 
     def hold(self) -> None:

@@ -12,7 +12,7 @@ from app.transports.command_session import CommandServices, CommandSession
 
 def join(session: CommandSession, services: CommandServices, command: Join, ref: str | None) -> None:
     if session.joined:
-        raise Conflict("This session has joined already.")
+        raise Conflict("This session has already joined.")
     try:
         token = command.token
         caller = session.handshake_caller if token is None else services.verify_token(token)
@@ -21,9 +21,9 @@ def join(session: CommandSession, services: CommandServices, command: Join, ref:
         session.send_close(CloseCode.UNAUTHORIZED, error.title)
         return
     if caller is None:
-        raise Unauthorized("A token is needed: in the handshake or in join.")
+        raise Unauthorized("A token is needed, in the handshake or in join.")
     if command.user_id is not None and command.user_id != caller.user_id:
-        raise Unauthorized("userId is not you.")
+        raise Unauthorized("userId is not your own id.")
     session.identify(caller)
     session.device_id = command.device_id
     session.auto_ack = command.ack == "auto"
@@ -59,7 +59,7 @@ def _go_live(session: CommandSession, beginning: Beginning) -> None:
 def renew_token(session: CommandSession, services: CommandServices, command: Authenticate, ref: str | None) -> None:
     caller = services.verify_token(command.token)
     if caller.user_id != session.user_id:
-        raise Unauthorized("This token is another user's.")
+        raise Unauthorized("This token belongs to another user.")
     session.auth_session = caller.sid
     session.expires_at = caller.expires_at
     session.answer("ack", {"expiresAt": caller.expires_at}, ref)

@@ -131,7 +131,7 @@ def sock_view(sock: Sock, path: str, serve: Callable[[Any], None]) -> View:
         try:
             return holder.view()
         except RuntimeError:  # raised by simple-websocket before anything was written
-            return "This server cannot carry WebSocket. Use server-sent events or long-poll.\n", 501
+            return "This server does not support WebSocket. Use server-sent events or long-poll.\n", 501
 
     return view
 

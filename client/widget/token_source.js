@@ -49,7 +49,7 @@ export class TokenSource {
   #wait(ms) {
     return new Promise((resolve, reject) => {
       this.#waiting.add(resolve);
-      const end = () => this.#waiting.delete(resolve) && reject(new ParleyError("network", "The page gave no new token."));
+      const end = () => this.#waiting.delete(resolve) && reject(new ParleyError("network", "The page did not provide a new token."));
       if (ms) setTimeout(end, ms);
     });
   }

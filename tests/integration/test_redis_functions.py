@@ -109,7 +109,7 @@ def test_script_is_called_if_functions_are_refused(
         append = make_append(refused)
         assert [send(append, "a"), send(append, "b")] == [1, 2]
     assert functions(client) == 0
-    assert caplog.text.count("takes no functions") == 1
+    assert caplog.text.count("does not accept functions") == 1
 
 
 def test_server_that_refuses_writes_for_a_while_gets_the_function_later(client: OneConnection) -> None:

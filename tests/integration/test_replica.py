@@ -157,7 +157,7 @@ def test_a_server_that_is_no_replica_does_not_answer(settings: Settings, primary
     assert reads.last_outcome() == "unfit"
     problem = reads.problem()
     assert problem is not None
-    assert "no replica of DATABASE_URL" in problem
+    assert "not a replica of DATABASE_URL" in problem
     reads.close()
 
 

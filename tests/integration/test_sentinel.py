@@ -184,13 +184,13 @@ def test_unknown_service_is_a_problem(sentinels: Sentinels) -> None:
     url = sentinels.url.replace(f"/{SERVICE}", "/other")
     line = problem(settings_for(url))
     assert line.startswith("REDIS_URL: the Sentinels at 127.0.0.1:")
-    assert line.endswith("know no service 'other'.")
+    assert line.endswith("have no service named 'other'.")
 
 
 def test_sentinel_and_server_are_not_taken_for_each_other(sentinels: Sentinels) -> None:
     assert "names a Sentinel" in problem(settings_for(f"redis://127.0.0.1:{sentinels.ports[0]}/0"))
     server = f"redis+sentinel://127.0.0.1:{sentinels.primary().port}/{SERVICE}"
-    assert "there is no Sentinel at" in problem(settings_for(server))
+    assert "not a Sentinel" in problem(settings_for(server))
 
 
 def test_right_addresses_are_no_problem(sentinels: Sentinels, redis_url: str) -> None:
@@ -248,5 +248,5 @@ def test_process_with_a_wrong_address_ends_with_one_line(sentinels: Sentinels, d
     assert ended.returncode == CONFIG_EXIT_STATUS, ended.stderr
     lines = [line for line in ended.stderr.splitlines() if line.startswith("parley: ")]
     assert len(lines) == 1
-    assert "know no service 'other'" in lines[0]
+    assert "have no service named 'other'" in lines[0]
     assert "Traceback" not in ended.stderr

@@ -112,7 +112,7 @@ def test_sweep_ends_only_sessions_that_were_revoked() -> None:
 
 def test_server_without_gevent_is_logged(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch):
     log_missing_gevent()
-    assert [record.message[:22] for record in caplog.records] == ["events reach nobody: t"]
+    assert [record.message[:28] for record in caplog.records] == ["no event reaches a client: t"]
     caplog.clear()
     monkeypatch.setattr("app.gateway.gateway.is_module_patched", lambda name: name == "threading")
     log_missing_gevent()

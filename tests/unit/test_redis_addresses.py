@@ -129,8 +129,8 @@ def test_wrong_address_of_a_cluster_is_one_line(url: str, says: str) -> None:
         ("redis://:secret@:1", "REDIS_URL must name a host"),
         ("redis://h:port", "REDIS_URL must name a host"),
         ("redis://a,b:1", "REDIS_URL must name a host"),
-        ("redis+sentinel://a:1", "no service is named"),
-        ("redis+sentinel://a:1/", "no service is named"),
+        ("redis+sentinel://a:1", "the name of the service is missing"),
+        ("redis+sentinel://a:1/", "the name of the service is missing"),
         ("redis+sentinel:///chat", "host:port"),
         ("redis+sentinel://a,/chat", "host:port"),
         ("redis+sentinel://a:x/chat", "host:port"),
@@ -153,7 +153,7 @@ def test_wrong_address_is_one_line_without_a_password(url: str, says: str) -> No
         ("redis+cluster://h:1", "CELERY_BROKER_URL names a Redis cluster"),
         ("rediss+cluster://h:1", "CELERY_BROKER_URL names a Redis cluster"),
         ("sentinel://h:1", "CELERY_BROKER_URL: write sentinel:// as redis+sentinel://"),
-        ("redis+sentinel://a", "CELERY_BROKER_URL: no service is named"),
+        ("redis+sentinel://a", "CELERY_BROKER_URL: the name of the service is missing"),
     ],
 )
 def test_wrong_broker_is_one_line(url: str, says: str) -> None:

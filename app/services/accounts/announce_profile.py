@@ -44,7 +44,7 @@ def announce_profile_soon(redis: Redis, user_id: int) -> None:
             left_ms = int(redis.pttl(keys.user_news_pause(user_id)))
             enqueue_user_news(user_id, seconds=max(GATHER_SECONDS, left_ms / 1000))
     except RedisError as error:
-        log.warning("a new profile is not announced: %s", type(error).__name__)
+        log.warning("a new profile was not announced: %s", type(error).__name__)
 
 
 def announce_profile(user_id: int, *, engine: Engine, redis: Redis) -> None:

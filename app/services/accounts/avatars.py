@@ -47,7 +47,7 @@ def known_address(
 def check_room(conn: Connection, user_id: int) -> None:
     """Raises RateLimited if the user has stored too many pictures. Unused ones are deleted within hours."""
     if not store.has_room(conn, user_id):
-        raise RateLimited("Too many pictures.", retry_after=store.UNUSED_SECONDS)
+        raise RateLimited("You have stored too many pictures.", retry_after=store.UNUSED_SECONDS)
 
 
 def adopt_address(user_id: int, given: str, *, engine: Engine, conversation_id: int | None = None) -> str:

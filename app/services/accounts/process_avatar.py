@@ -121,7 +121,7 @@ def _joined(address: str, location: str) -> str:
     try:
         return urljoin(address, location)
     except ValueError:
-        raise NoPictureError("redirects to no address") from None
+        raise NoPictureError("redirects without an address") from None
 
 
 def _small_copy(original: bytes) -> bytes:

@@ -70,7 +70,7 @@ def confirm_second_factor(
         check_not_ended(conn, caller, sessions)
         sealed = store.pending_secret(conn, user_id)
         if sealed is None:
-            raise Conflict(IS_ON if store.is_on(conn, user_id) else "Begin with a new secret.")
+            raise Conflict(IS_ON if store.is_on(conn, user_id) else "Request a new secret first.")
         step = codes.step_of(sealed, normal_code(given.code))
         if step is not None and not store.confirm(conn, user_id, sealed, step):
             raise Conflict("The second factor was changed by another request.")

@@ -64,7 +64,7 @@ class ProfileClaims:
     def _picture(self, payload: dict[str, Any]) -> str | UnsetType | None:
         given = self._text("picture", payload)
         if isinstance(given, str) and not _is_outside_address(given):
-            self._report("picture", "it is no https address")
+            self._report("picture", "it is not an https address")
             return UNSET
         return given
 
@@ -73,7 +73,7 @@ class ProfileClaims:
         if isinstance(given, str) and payload.get("email_verified", True) in (False, "false"):
             return UNSET
         if isinstance(given, str) and not is_email(given):
-            self._report("email", "it is no e-mail address")
+            self._report("email", "it is not an e-mail address")
             return UNSET
         return given
 
@@ -100,7 +100,7 @@ class ProfileClaims:
     def _report(self, field: str, problem: str) -> None:
         if field not in self._reported:
             self._reported.add(field)
-            log.warning("the claim %r of a token is left out: %s", self._names[field], problem)
+            log.warning("ignored the claim %r of a token: %s", self._names[field], problem)
 
 
 def _find(payload: dict[str, Any], name: str) -> Any:

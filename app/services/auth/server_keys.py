@@ -92,7 +92,7 @@ def create_key(name: str, scopes: Sequence[Scope], *, engine: Engine) -> str:
     given = [scope for scope in SCOPES if scope in scopes or not scopes]
     with writing(engine) as conn:
         if not store.insert_key(conn, name, digest_of(key), given):
-            raise Conflict(f"There is a server key {name} already, or was one.")
+            raise Conflict(f"A server key named {name} exists or has existed.")
         record(conn, "server_key.created", serverKey=name, scopes=given)
     return key
 
@@ -101,7 +101,7 @@ def revoke_key(name: str, *, engine: Engine) -> None:
     """Revokes a key. Raises NotFound if no valid key has this name."""
     with writing(engine) as conn:
         if not store.revoke_key(conn, name):
-            raise NotFound(f"There is no valid server key {name}.")
+            raise NotFound(f"There is no valid server key named {name}.")
         record(conn, "server_key.revoked", serverKey=name)
 
 
@@ -110,7 +110,7 @@ def rotate_key(name: str, *, engine: Engine) -> str:
     key = _new_key()
     with writing(engine) as conn:
         if not store.replace_hash(conn, name, digest_of(key)):
-            raise NotFound(f"There is no valid server key {name}.")
+            raise NotFound(f"There is no valid server key named {name}.")
         record(conn, "server_key.rotated", serverKey=name)
     return key
 

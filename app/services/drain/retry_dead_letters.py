@@ -65,7 +65,7 @@ class DeadLetterRetry:
             raise DeadLetterError(f"there is no dead letter {letter_id}")
         record = record_of(letter.record)
         if record is None:
-            raise DeadLetterError("its bytes are not those of a record; it can only be dropped")
+            raise DeadLetterError("it is not a valid record; it can only be dropped")
         return record
 
     def _send_again(self, record: Record) -> None:

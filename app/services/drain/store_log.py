@@ -191,7 +191,7 @@ class Drain:
         expected, self._next = self._next, None
         if (not numbers or numbers[0] != expected) and self._reader.give_up_if_lost():
             if not self._lost:
-                log.error("the log lost unstored entries; its epoch is given up")
+                log.error("the log lost unstored entries; a new epoch begins")
             self._lost = True
             time.sleep(RETRY_SECONDS)
             return None
@@ -269,7 +269,7 @@ class Drain:
         """
         self._stale += 1
         self._ahead.versions.clear()
-        log.warning("the log is of epoch %d, Postgres is in another", epoch)
+        log.warning("the log has epoch %d, but Postgres has another", epoch)
         time.sleep(0.1)
         if self._stale >= STALE_BEFORE_NEW_EPOCH:
             self._stale = 0

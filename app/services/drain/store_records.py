@@ -152,7 +152,7 @@ class RecordStore:
         except self.surroundings:
             raise
         except Exception:
-            log.exception("stored, but nobody was woken")
+            log.exception("stored, but the wake-ups failed")
 
     def _rows(self, epoch: int, records: list[Record]) -> tuple[Rows, dict[int, str]]:
         rows = Rows()

@@ -58,7 +58,7 @@ def checked_users(given: list[HostUser]) -> list[CheckedUser]:
     for n, user in enumerate(given):
         with errors_in_user(n):
             if user.external_id in checked:
-                raise Invalid.field("externalId", "comes twice in this request")
+                raise Invalid.field("externalId", "appears twice in this request")
             checked[user.external_id] = checked_user(user)
     return list(checked.values())
 

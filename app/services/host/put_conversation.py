@@ -89,16 +89,16 @@ class ConversationWriter:
             made = make(external_id, wanted)
             if made is not None:
                 return made
-        raise Overloaded("The conversation is being created and deleted.")
+        raise Overloaded("Another request is creating and deleting this conversation.")
 
     def change(self, found: HostConversation, wanted: HostConversationPatch) -> Put:
         if wanted.kind not in (UNSET, found.kind):
-            raise Conflict(f"The conversation is of the kind {found.kind}.")
+            raise Conflict(f"The kind of this conversation is {found.kind}.")
         members = members_of(wanted.members)
         if found.kind == "direct":
             check_direct_fields(wanted)
             if members and set(self._two(members)) != set(self._present(found.id)):
-                raise Conflict("The members of a direct conversation do not change.")
+                raise Conflict("The members of a direct conversation cannot change.")
             self._set_metadata(found.id, wanted)
             return Put(found.id, created=False, stored=True)
         changes = self._info(wanted, found)
@@ -218,7 +218,7 @@ class ConversationWriter:
 
 def _require_group(found: HostConversation) -> None:
     if found.kind == "direct":
-        raise Conflict("The members of a direct conversation do not change.")
+        raise Conflict("The members of a direct conversation cannot change.")
 
 
 def check_direct_fields(wanted: HostConversationPatch) -> None:

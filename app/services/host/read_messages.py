@@ -85,7 +85,9 @@ class HostReader:
         if not places:
             raise NotFound
         if len(places) > 1:
-            raise Invalid.field("conversation", "several conversations have a message of this id: name one")
+            raise Invalid.field(
+                "conversation", "several conversations have a message with this id; name the conversation"
+            )
         return places[0]
 
     def _tail(self, conversation_id: int) -> Tail:

@@ -120,7 +120,7 @@ class _Planner:
         self._check_picture(user.avatar_url)
         place = known.new_users.get(line.external_id)
         if line.external_id in known.planned_users or (place is not None and place[0] != number):
-            raise Invalid.field("externalId", "comes twice in this import")
+            raise Invalid.field("externalId", "appears twice in this import")
         if place is None:
             self._plan.skipped += 1
             return
@@ -153,9 +153,9 @@ class _Planner:
         logged_metadata(line.metadata)  # checks it
         found = known.named(line.external_id)
         if found is not None and found.planned:
-            raise Invalid.field("externalId", "comes twice in this import")
+            raise Invalid.field("externalId", "appears twice in this import")
         if found is not None and line.kind not in (UNSET, found.kind):
-            raise Invalid.field("kind", f"the conversation is of the kind {found.kind}")
+            raise Invalid.field("kind", f"the kind of this conversation is {found.kind}")
         if found is not None:
             self._plan.skipped += 1
         elif line.kind == "direct":

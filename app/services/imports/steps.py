@@ -147,7 +147,7 @@ def _write_conversations(conn: Connection, found: StoredImport, complete: dict[i
     for one in new:
         if one.id not in made:
             if not import_writes.give_back(conn, found.id, one):
-                raise Overloaded("A conversation has disappeared that was in the way a moment ago.")
+                raise Overloaded("A conversation that was in the way has just disappeared.")
             progress.done -= complete[one.id]
     import_writes.mark_written(conn, found.id, [one.id for one in new])
     progress.done += sum(one.fields.get("line", False) for one in new)

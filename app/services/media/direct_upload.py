@@ -122,7 +122,7 @@ def _describe(storage: Storage, row: StoredMedia) -> Stored:
     except StorageError as error:
         raise Overloaded("The storage does not answer.", retry_after=error.retry_after or 5.0) from error
     if stored is None:
-        raise Conflict("Nothing was uploaded yet.")
+        raise Conflict("Nothing has been uploaded yet.")
     return stored
 
 

@@ -67,7 +67,7 @@ class MediaStorages:
         """
         active = self._active_uploads
         if active[user_id] >= self._settings.max_uploads_per_user:
-            raise RateLimited("Too many of your uploads at once.", retry_after=2.0)
+            raise RateLimited("You are uploading too many files at once.", retry_after=2.0)
         if active.total() >= self._settings.max_uploads:
             raise Overloaded("Too many uploads at once.", retry_after=2.0)
         active[user_id] += 1

@@ -250,7 +250,7 @@ class MediaWork:
                 seen_by = [naming_seq(self._engine, self._changes.shards, row)]
                 self._changes.carry_out([Operation(Kind.PROGRESS, row.conversation_id, row.user_id, seen_by, body)])
             except (Overloaded, RedisError, EpochLostError) as error:
-                log.info("progress of media %s is not published: %s", row.id, type(error).__name__)
+                log.info("progress of media %s was not published: %s", row.id, type(error).__name__)
 
 
 def _pause(row: StoredMedia) -> float:

@@ -71,7 +71,7 @@ def take_room(conn: Connection, settings: Settings, user_id: int, size: int) -> 
     if usage.unprocessed + size > settings.max_waiting_bytes:
         raise RateLimited("Too many of your uploads are still being processed.", retry_after=10.0)
     if 0 < settings.max_stored_bytes < usage.stored + size:
-        raise QuotaExceeded(f"Your files take {usage.stored} of {settings.max_stored_bytes} bytes.")
+        raise QuotaExceeded(f"Your files use {usage.stored} of {settings.max_stored_bytes} bytes.")
 
 
 def check_membership(memberships: ReadMemberships, user_id: int, conversation_id: int) -> None:

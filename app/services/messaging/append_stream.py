@@ -90,7 +90,7 @@ class StreamAppender:
     def refusal(self, what: int, length: int) -> ParleyError:
         refusals: dict[int, ParleyError] = {
             Decided.FORBIDDEN: Forbidden(NOT_THE_WRITER),
-            Decided.GAP: Conflict("The text does not follow what the stream has.", length=length),
+            Decided.GAP: Conflict("The text does not begin where the stream ends.", length=length),
             Decided.TEXT_FULL: TooLarge(
                 f"text: the message would be longer than {self._max_text} characters",
                 errors=[{"field": "text", "message": f"the message would be longer than {self._max_text} characters"}],

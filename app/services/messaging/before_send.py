@@ -95,7 +95,7 @@ class BeforeSend:
             with reading(self._engine) as conn:
                 known.update(find(conn, unknown))
         except Overloaded:
-            log.warning("the hook before sending gets Parley's ids: Postgres does not answer")
+            log.warning("the hook before sending gets Parley's ids instead of the host's: Postgres does not answer")
 
 
 def judged_edit(hook: BeforeSend, user_id: int, view: View, command: EditMessage, text: str) -> EditMessage:
@@ -132,7 +132,7 @@ class HookQueue:
     def ask(self, lane: Hashable, asked: Asked, judged: Judged) -> None:
         """Adds a message at the end of its lane. Never blocks. Raises Overloaded if too many wait."""
         if self._waiting >= MAX_WAITING:
-            raise Overloaded("The hook before sending does not keep up.")
+            raise Overloaded("The hook before sending cannot keep up.")
         self._waiting += 1
         queue = self._lanes.get(lane)
         if queue is None:

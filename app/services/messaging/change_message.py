@@ -165,7 +165,7 @@ class MessageEditor:
         _check_changeable(found.view)
         there = {reaction["emoji"]: reaction["mine"] for reaction in found.view["reactions"]}
         if command.on and len(there) >= MAX_EMOJI and emoji not in there:
-            raise Invalid.field("emoji", f"a message takes at most {MAX_EMOJI} different ones")
+            raise Invalid.field("emoji", f"a message can have at most {MAX_EMOJI} different ones")
         body = encode_body(ReactedBody(emoji=emoji, on=command.on))
         changes = int(there.get(emoji, False) != command.on)
         return self._changed(Kind.REACTED, user_id, found, [changes], body)
@@ -249,7 +249,7 @@ def _edited_since(
     """
     same_metadata = metadata is UNSET or (metadata or {}) == found.view.get("metadata", {})
     if found.view["message"] != text or not same_metadata:
-        raise Conflict("The message was edited since.")
+        raise Conflict("The message has been edited in the meantime.")
     return _prepared(Kind.EDITED, user_id, found, [IN_PLACE])
 
 

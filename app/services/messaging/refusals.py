@@ -18,7 +18,7 @@ def refusal(what: int) -> ParleyError:
         Decided.FORBIDDEN: Forbidden("You have blocked this person, or their account is deleted."),
         Decided.READ_ONLY: Forbidden("Only owners and admins can write in this group."),
         Decided.STOPPED: Stopped(),
-        Decided.FULL: Overloaded("The log is full: Postgres does not keep up.", retry_after=5.0),
+        Decided.FULL: Overloaded("The log is full: Postgres cannot keep up.", retry_after=5.0),
     }
     return refusals.get(what) or Overloaded()
 

@@ -37,10 +37,10 @@ def stored_ack(message_id: str, conversation_id: int, seq: int, sent_ms: int) ->
 def check_send(user_id: int, command: SendMessage, max_text: int) -> None:
     """Makes the checks that need no lookup. Raises Invalid, TooLarge, Unauthorized."""
     if command.sender_id is not None and command.sender_id != user_id:
-        raise Unauthorized("senderId is not you.")
+        raise Unauthorized("senderId is not your own id.")
     check_text(command, max_text)
     if command.forward is not None and command.attachments:
-        raise Invalid.field("attachments", "a forward has those of the message that it passes on")
+        raise Invalid.field("attachments", "a forwarded message keeps the attachments of the original")
 
 
 def find_stored_ids(asked: Sequence[tuple[int, str]], *, engine: Engine) -> list[ExistingMessage | None]:

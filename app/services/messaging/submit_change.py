@@ -75,8 +75,8 @@ def change_refusal(what: int) -> ParleyError:
         Decided.NOT_FOUND: NotFound(),
         Decided.FORBIDDEN: Forbidden("Your role does not allow this."),
         Decided.LAST_OWNER: Conflict("A group needs an owner: make another member owner first."),
-        Decided.VERSION_CONFLICT: Conflict("The message was edited since."),
-        Decided.STALE: Overloaded("Redis lost messages meanwhile: send it again.", retry_after=0.1),
+        Decided.VERSION_CONFLICT: Conflict("The message has been edited in the meantime."),
+        Decided.STALE: Overloaded("Redis has just lost messages: send it again.", retry_after=0.1),
         Decided.TOO_MANY: Invalid.field("userIds", "the group would have too many members"),
     }
     return refusals.get(what) or refusal(what)

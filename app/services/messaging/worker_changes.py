@@ -48,7 +48,7 @@ class WorkerChanges:
             self.hydrate(operations[0].conversation_id)
             decisions = change(operations)
         if not {Decided.FULL, Decided.UNKNOWN, Decided.STALE}.isdisjoint(decision[0] for decision in decisions):
-            raise Overloaded("The log takes nothing now.")
+            raise Overloaded("The log does not accept records at the moment.")
         return decisions
 
     def _stored_version(self, shard: Shard) -> int:

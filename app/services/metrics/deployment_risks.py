@@ -31,7 +31,7 @@ def find_risks(shards: Shards, engine: Engine, store_reads: StoreReads, *, setti
     risks = [*_risks_of_servers(shards), *_clock_risks(engine), *_pooler_risks(engine, settings)]
     risks += _replica_risks(store_reads)
     if settings.production and not settings.metrics_token:
-        risks.append("METRICS_TOKEN is not set: everybody who reaches the server can read /metrics.")
+        risks.append("METRICS_TOKEN is not set: everybody who can reach the server can read /metrics.")
     return risks
 
 

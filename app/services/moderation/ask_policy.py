@@ -116,7 +116,7 @@ def _demand(ask: Callable[[], object], *, is_known: bool = True) -> None:
         raise Forbidden("The policy of this deployment does not allow this.")
     if not isinstance(answer, str):
         log.error(
-            "the policy answered %s, which is neither a bool nor a text; the act is refused", type(answer).__name__
+            "the policy answered %s, which is neither a bool nor a string; the act is refused", type(answer).__name__
         )
         raise Overloaded("The policy of this deployment does not answer.")
     raise Forbidden(answer[:MAX_REASON])

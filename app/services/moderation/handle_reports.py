@@ -63,7 +63,7 @@ def handle_report(user_id: int, report_id: int, patch: ReportPatch, *, engine: E
                 state=patch.state,
             )
     if moved is None:
-        raise Conflict("Another administrator has changed this report meanwhile.")
+        raise Conflict("Another administrator has just changed this report.")
     return report_view(moved)
 
 

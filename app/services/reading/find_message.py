@@ -113,4 +113,4 @@ def _hides(record: Record, user_id: int, message_id: str) -> bool:
 
 
 def _ambiguous() -> Invalid:
-    return Invalid.field("conversationId", "several conversations have a message of this id: name one")
+    return Invalid.field("conversationId", "several conversations have a message with this id; name the conversation")

@@ -69,14 +69,14 @@ class WaitingRequests:
                 receivers = [user for user, request in asked.items() if request.from_id == view.sender.id]
                 announce_request(self._redis, _begun(view), receivers)
         except ParleyError as error:
-            log.warning("a request is not announced: %s", error.code)
+            log.warning("a request was not announced: %s", error.code)
 
     def announce_end(self, user_id: int, conversation_id: int) -> None:
         """Sends the user an event that this request no longer waits."""
         try:
             announce_request(self._redis, _ended(conversation_id), [user_id])
         except ParleyError as error:
-            log.warning("the end of a request is not announced: %s", error.code)
+            log.warning("the end of a request was not announced: %s", error.code)
 
     def may_still_add(self, request: StoredRequest) -> bool:
         if request.kind == "direct":

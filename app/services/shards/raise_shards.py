@@ -93,7 +93,7 @@ def _refuse_strange(looks: Sequence[ShardLook], epochs: dict[int, int], address_
         if look.epoch is None or look.epoch != epochs.get(look.number):
             raise CannotRaiseError(
                 f"The Redis at {address_of(look.number)} does not have the data of shard {look.number}. If"
-                " REDIS_SHARD_URLS has moved the shard or Redis was emptied, first run web and worker with the present"
+                " REDIS_SHARD_URLS has moved the shard or Redis was emptied, first run web and worker with the current"
                 " number of shards."
             )
 

@@ -108,7 +108,7 @@ def test_revoked_key_is_refused_soon_and_its_name_stays_used(api: Api) -> None:
     assert time.monotonic() - began < 5
     assert "  revoked 2" in flask(api, "list")[1]
     for command in ("revoke", "rotate"):
-        assert flask(api, command, "gone") == (1, "Error: There is no valid server key gone.")
+        assert flask(api, command, "gone") == (1, "Error: There is no valid server key named gone.")
     assert flask(api, "create", "gone")[0] == 1
     assert flask(api, "revoke", "never was")[0] == 1
 

@@ -168,7 +168,7 @@ def test_each_loss_of_entries_is_logged_once(world: World, caplog: pytest.LogCap
         stops = iter((False, False, False, True))  # it reads the log three times
         assert drain.run()
         logged = [record.message for record in caplog.records]
-        assert logged.count("the log lost unstored entries; its epoch is given up") == losses
+        assert logged.count("the log lost unstored entries; a new epoch begins") == losses
         world.begin()
         assert drain.run()
         assert world.log.waiting() == 0

@@ -157,14 +157,14 @@ def raised_in_two_steps(stack: Stack, engine: Engine) -> None:
     assert first.returncode == 0, first.stderr
     assert first.stdout.splitlines()[-3:] == [
         "Records that were stored: 1",
-        "The number of shards was 1 and is 2 now.",
+        "The number of shards was 1 and is now 2.",
         "Set SHARDS=2 in all processes, and start them.",
     ]
     killed_while_preparing(stack, engine, 4)
-    assert shown(stack)[:2] == ["2 shards", "SHARDS is 1 here: the processes of this environment do not start."]
+    assert shown(stack)[:2] == ["2 shards", "SHARDS is 1 here: the processes of this environment will not start."]
     second = raise_to(stack, 4)
     assert second.returncode == 0, second.stderr
-    assert raise_to(stack, 4).stdout.splitlines()[-1] == "The number of shards is 4 already."
+    assert raise_to(stack, 4).stdout.splitlines()[-1] == "The number of shards is already 4."
 
 
 def before_the_raise(chat: Chat, group: int, streamed: str) -> list[str]:

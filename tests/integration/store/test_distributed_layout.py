@@ -236,7 +236,7 @@ def test_existing_conversations_keep_their_keys(stores: EmbeddedStores, settings
 
 def test_nothing_changes_without_citus(stores: EmbeddedStores, settings: Settings) -> None:
     with database(stores, settings, distributed=False) as engine:
-        with autocommit(engine) as conn, pytest.raises(DistributionError, match="no Citus"):
+        with autocommit(engine) as conn, pytest.raises(DistributionError, match="does not have Citus"):
             distribute(conn, "parley")
         with reading(engine) as conn:
             assert not is_distributed(conn)

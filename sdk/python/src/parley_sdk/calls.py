@@ -152,7 +152,7 @@ def _fill(path: str, ids: tuple[str, ...]) -> str:
 def _encoded(identifier: str) -> str:
     """Returns the id as one part of a path. A part that is empty, ``.`` or ``..`` would name another path."""
     if not isinstance(identifier, str) or not identifier:
-        raise ValueError(f"An id in a path is a text that is not empty, not {identifier!r}.")
+        raise ValueError(f"An id in a path must be a string that is not empty, not {identifier!r}.")
     encoded = quote(identifier, safe="")
     return encoded.replace(".", "%2E") if encoded in (".", "..") else encoded
 

@@ -88,7 +88,7 @@ def _mac(key: bytes, webhook_id: str, timestamp: str, body: bytes) -> bytes:
 def _key(secret: str) -> bytes:
     key = _decoded(secret.removeprefix(_PREFIX))
     if not key:
-        raise ValueError("A webhook secret is whsec_ and base64.")
+        raise ValueError("A webhook secret consists of whsec_ and base64.")
     return key
 
 

@@ -147,7 +147,7 @@ class ParleyClient(CommandCalls):
         except ParleyError as error:
             self._end(error)
         except BaseException as error:
-            log.exception("the client of Parley failed")
+            log.exception("the Parley client failed")
             self._end(error)
 
     def _count_failure(self) -> int:
@@ -246,7 +246,7 @@ class ParleyClient(CommandCalls):
         if status == 401:
             self._refused()
         elif status not in (408, 429) and status < 500:
-            raise ConnectionFailed(f"{self._url} answers {status}.", sent=False)
+            raise ConnectionFailed(f"{self._url} answered {status}.", sent=False)
 
     def _check_close(self, code: int | None) -> None:
         if code == 4401:
@@ -258,7 +258,7 @@ class ParleyClient(CommandCalls):
         """A token was refused. The next one may be good, but not for ever."""
         self._refusals += 1
         if self._refusals > MAX_REFUSALS:
-            raise Unauthorized(401, {"code": "unauthorized", "detail": "The tokens are refused."})
+            raise Unauthorized(401, {"code": "unauthorized", "detail": "The tokens were refused."})
 
     def _reconnect(self) -> None:
         if self._socket is not None:
@@ -295,5 +295,5 @@ def _check_join(error: APIError) -> NoReturn:
 def _socket_url(url: str) -> str:
     scheme, separator, rest = url.partition("://")
     if not separator or scheme not in ("http", "https"):
-        raise ValueError(f"The address of Parley begins with https://, not {url!r}.")
+        raise ValueError(f"The address of Parley must begin with https://, not {url!r}.")
     return f"{'wss' if scheme == 'https' else 'ws'}://{rest.rstrip('/')}/ws"

@@ -20,8 +20,8 @@ def parley_group() -> None:
 
 
 @parley_group.command()
-@click.option("--once", is_flag=True, help="Send what is due, and end.")
-@click.option("--every", default=1.0, show_default=True, help="Seconds between two looks into the outbox.")
+@click.option("--once", is_flag=True, help="Send all messages that are due, and exit.")
+@click.option("--every", default=1.0, show_default=True, help="Seconds between two checks of the outbox.")
 @with_appcontext
 def relay(once: bool, every: float) -> None:
     """Send the messages of the outbox to Parley until SIGTERM. Any number of relays may run."""

@@ -161,7 +161,7 @@ def _lock_key(lane: str) -> int:
 def _checked(body: dict[str, Any]) -> dict[str, Any]:
     """Returns the body. Raises for a message that could never be sent, because after the commit it is too late."""
     if not isinstance(body["message"], str):
-        raise TypeError("The message is a text.")
+        raise TypeError("The message must be a string.")
     if ("conversation" in body) == ("recipient" in body):
         raise ValueError("Give a conversation or a recipient.")
     if "recipient" in body and "sender" not in body:

@@ -29,7 +29,9 @@ class SqliteQueue:
     @contextmanager
     def claim(self, after: str) -> Iterator[Batch]:
         if _is_in_memory(self._engine):
-            raise OutboxUnsupported("A relay needs a SQLite database in a file: nobody else sees one in memory.")
+            raise OutboxUnsupported(
+                "A relay needs a SQLite database in a file: other connections do not see one in memory."
+            )
         now = self.now()
         rows = self._lease_rows(after, now)
         changes: list[Executable] = []

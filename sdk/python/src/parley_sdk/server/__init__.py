@@ -126,7 +126,7 @@ class AsyncParleyServer:
 
 def _options(url: str, key: str, timeout: float, options: dict[str, Any]) -> dict[str, Any]:
     if not url.startswith(("http://", "https://")):
-        raise ValueError(f"The address of Parley begins with https://, not {url!r}.")
+        raise ValueError(f"The address of Parley must begin with https://, not {url!r}.")
     headers = {**options.pop("headers", {}), "Authorization": f"Bearer {key}"}
     return {"base_url": url, "headers": headers, "timeout": timeout, **options}
 
