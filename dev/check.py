@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from dev import declarations, page_texts, server_texts
+from dev import declarations, file_lengths, page_texts, server_texts
 from dev.node import NoNode, node_tools
 
 _BIN = Path(sys.executable).parent
@@ -30,11 +30,18 @@ def main() -> int:
     checks: dict[str, Callable[[], bool]] = {
         name: partial(_passes, name, [str(_BIN / tool), *rest]) for name, (tool, *rest) in CHECKS.items()
     }
+    checks["lengths"] = _lengths_pass
     checks["javascript"] = _javascript_passes
     checks["texts"] = _texts_pass
     failed = [name for name in sys.argv[1:] or checks if not checks[name]()]
     print(f"check: {'failed: ' + ', '.join(failed) if failed else 'all passed'}")
     return 1 if failed else 0
+
+
+def _lengths_pass() -> bool:
+    started = time.monotonic()
+    problems = file_lengths.problems()
+    return _report("lengths", not problems, started, problems)
 
 
 def _javascript_passes() -> bool:
