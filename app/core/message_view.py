@@ -77,11 +77,11 @@ def react(view: View, record: Record, mine: bool) -> None:
     body = decode_as(ReactedBody, record.body)
     reactions = view["reactions"]
     found = next((r for r in reactions if r["emoji"] == body.emoji), None)
+    if mine and (found is not None and found["mine"]) == body.on:
+        return  # the viewer's reaction is in this state already
     if found is None:
         found = {"emoji": body.emoji, "count": 0, "mine": False}
         reactions.append(found)
-    if mine and found["mine"] == body.on:
-        return  # the viewer's reaction is in this state already
     found["count"] += 1 if body.on else -1
     found["mine"] = body.on if mine else found["mine"]
     if found["count"] <= 0:

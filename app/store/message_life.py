@@ -77,6 +77,10 @@ class Details:
             found["starred"] = True
         return found
 
+    def reactions_of_named(self, place: Place) -> dict[str, set[int]]:
+        """Returns emoji -> those of the named users who chose it."""
+        return {reacted.emoji: set(reacted.viewers) for reacted in self._reactions.get(place, ())}
+
 
 class Edit(NamedTuple):
     """A text that an edit replaced, the time, the editor, and the version of the edit."""
@@ -234,13 +238,15 @@ def details_for(
     viewer_ids: Collection[int],
     *,
     reacted: Collection[Place] | None = None,
+    reactors: Collection[int] = (),
 ) -> Details:
     """Reads the details of messages for many viewers. ``places`` must not repeat.
 
-    ``reacted`` are the places that can have reactions, if the caller knows them.
+    ``reacted`` are the places that can have reactions, if the caller knows them. ``reactors`` are users whose reactions
+    the caller wants to know besides those of the viewers.
     """
     may_have = places if reacted is None else reacted
-    reactions = reactions_for(conn, may_have, viewer_ids) if may_have else {}
+    reactions = reactions_for(conn, may_have, {*viewer_ids, *reactors}) if may_have else {}
     if not places:
         return Details(reactions, ())
     return Details(reactions, *_own_of(conn, places, viewer_ids))

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import pytest
 import redis
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from app.core.events import Event
+from app.core.records import ReactedBody, Record, decode_as
 from app.message_log import keys
 from app.message_log.current_epoch import CurrentEpoch
 from app.message_log.epoch import last_version, read_epoch
 from app.message_log.shards import Shard, Shards
-from app.services.reading import resume
+from app.message_log.tails import read_tail
+from app.services.reading import pending_changes, resume
 from app.services.reading.direct_cache import DirectCache
 from app.services.reading.replay_plan import ReplayPlan
 from app.services.reading.resume import Replay
@@ -72,19 +76,20 @@ Act = Callable[[], object]
 
 
 def replayed(
-    chat: Chat, since: int, monkeypatch: pytest.MonkeyPatch, *, meanwhile: Act
+    chat: Chat, since: int, monkeypatch: pytest.MonkeyPatch, *, meanwhile: Act, until_stored: bool = True
 ) -> list[tuple[str, dict[str, Any]]]:
     """Returns the events that Ben gets. ``meanwhile`` runs, and its effects are stored, between the two reads."""
     real = resume.read_tail
 
-    def read_tail(*args: Any) -> Any:
+    def read_then_act(*args: Any) -> Any:
         tail = real(*args)
         monkeypatch.setattr(resume, "read_tail", real)
         meanwhile()
-        chat.wait_until_stored()
+        if until_stored:
+            chat.wait_until_stored()
         return tail
 
-    monkeypatch.setattr(resume, "read_tail", read_tail)
+    monkeypatch.setattr(resume, "read_tail", read_then_act)
     epoch = CurrentEpoch(60)
     number = read_epoch(Shard(chat.redis))
     assert number is not None
@@ -99,6 +104,29 @@ def replayed(
         begin = max([begin, *(event.version for event in page)])
     assert [event.version for event in events] == sorted(event.version for event in events)
     return [(event.name, json.loads(event.data)) for event in events]
+
+
+@contextmanager
+def drain_blocked(chat: Chat) -> Iterator[None]:
+    with chat.engine.connect() as conn, conn.begin():
+        conn.execute(text("SELECT 1 FROM log_state FOR UPDATE"))
+        yield
+
+
+def waiting(chat: Chat) -> list[Record]:
+    """Returns the records in the log that Postgres does not have."""
+    return read_tail(Shard(chat.redis), [chat.conversation_id]).records
+
+
+def store_reaction(chat: Chat, reaction: Record) -> None:
+    """Does with a reaction what the drain does first."""
+    values = (*reaction.place, reaction.user_id, decode_as(ReactedBody, reaction.body).emoji, reaction.version)
+    row = dict(zip("csuev", values, strict=True))
+    with chat.engine.begin() as conn:
+        conn.execute(
+            text("INSERT INTO reactions (conversation_id, seq, user_id, emoji, version) VALUES (:c, :s, :u, :e, :v)"
+                 " ON CONFLICT DO NOTHING"), row,
+        )  # fmt: skip
 
 
 CHANGES: dict[str, Callable[[Chat, dict[str, Any]], object]] = {
@@ -143,6 +171,29 @@ def test_earlier_change_of_a_message_that_changes_again_arrives(chat: Chat, monk
     events = replayed(chat, since, monkeypatch, meanwhile=lambda: CHANGES["pin"](chat, message))
     [reactions] = [data["reactions"] for name, data in events if name == "message_updated"]
     assert [reaction["emoji"] for reaction in reactions] == ["👍"]
+
+
+def test_reaction_that_is_stored_between_a_row_and_its_reactions_is_not_counted_twice(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tail has the reaction and its removal. The row is read first, then Postgres gets the reaction."""
+    message = chat.send()
+    chat.wait_until_stored()
+    since = last_version(Shard(chat.redis))
+    with drain_blocked(chat), ThreadPoolExecutor(1) as pool:
+        changes = pool.submit(lambda: [chat.ann.react(message["id"], "👍", on=on) for on in (True, False)])
+        wait_until(lambda: len(waiting(chat)) == 2, PATIENCE, "both changes in the log")
+        first = waiting(chat)[0]
+        real = pending_changes.details_for
+
+        def details_for(*args: Any, **options: Any) -> Any:
+            store_reaction(chat, first)
+            return real(*args, **options)
+
+        monkeypatch.setattr(pending_changes, "details_for", details_for)
+        events = replayed(chat, since, monkeypatch, meanwhile=lambda: None, until_stored=False)
+    changes.result()
+    assert [data["reactions"] for name, data in events if name == "message_updated"][-1] == []
 
 
 def test_earlier_settings_that_change_again_arrive(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ marks; changes, settings, media and groups' histories are always empty in it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
@@ -33,7 +33,7 @@ Among = Sequence[int] | None
 USERS: dict[str, tuple[str, ...]] = {
     "app.services.reading.conversation_cache": ("load_state",),
     "app.services.reading.direct_cache": ("pairs_of",),
-    "app.services.reading.message_json": ("message_life.details_for",),
+    "app.services.reading.pending_changes": ("details_for",),
     "app.services.reading.planned_page": (
         "messages.at_versions",
         "receipts.marks_at_versions",
@@ -226,7 +226,9 @@ class MemoryStore:
     def settled_since(self, _conn: Any, user_id: int, version: int, limit: int, _among: Among = None) -> list[Any]:
         return []
 
-    def details_for(self, _conn: Any, places: Sequence[Place], viewer_ids: Sequence[int]) -> Details:
+    def details_for(
+        self, _conn: Any, places: Sequence[Place], viewer_ids: Sequence[int], *, reactors: Collection[int] = ()
+    ) -> Details:
         return NO_DETAILS
 
 

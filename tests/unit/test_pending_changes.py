@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.kinds import Kind
-from app.core.records import MessageBody, ReactedBody, Record, SwitchBody, encode_body
+from app.core.records import MessageBody, ReactedBody, Record, SwitchBody, decode_as, encode_body
 from app.services.reading.pending_changes import Messages
 
 ANN, BEN = 1, 2
@@ -47,21 +48,43 @@ def history(changes: list[tuple[str, int, int]]) -> list[Record]:
     return sent + [change(what, seq, 10 + n, user) for n, (what, seq, user) in enumerate(changes)]
 
 
-@given(changes=CHANGES, stored=st.integers(0, 15), overlap=st.integers(0, 5))
+@given(changes=CHANGES, stored=st.integers(0, 15), more=st.integers(0, 5), overlap=st.integers(0, 5))
 def test_any_split_between_store_and_tail_gives_the_same_messages(
-    changes: list[tuple[str, int, int]], stored: int, overlap: int
+    changes: list[tuple[str, int, int]], stored: int, more: int, overlap: int
 ) -> None:
-    """``overlap`` records were stored after the tail was read: they are in both."""
+    """``overlap`` records were stored after the tail was read: they are in both. ``more`` were stored after the rows
+    were read and before their reactions.
+    """
     records = history(changes)
     whole = applied(Messages(ANN), records)
-    from_store = applied(Messages(ANN), records[:stored])
+    rows, later = (applied(Messages(ANN), records[:upto]) for upto in (stored, stored + more))
     split = Messages(ANN)
-    for place, view in from_store.views.items():
-        split.put(view, from_store.versions[place], from_store.created[place])
+    for place, view in rows.views.items():
+        reactions = [] if "deletedAt" in view else later.views[place]["reactions"]
+        split.put({**view, "reactions": reactions}, rows.versions[place], rows.created[place])
+        split.put_reactions(place, {} if "deletedAt" in later.views[place] else chosen(records[: stored + more], place))
     applied(split, records[max(0, stored - overlap) :])
     assert split.views == whole.views
     assert split.versions == whole.versions
     assert split.created == whole.created
+
+
+def chosen(records: list[Record], place: tuple[int, int]) -> dict[str, set[int]]:
+    found: dict[str, set[int]] = {"+": set()}
+    for one in records:
+        if one.kind == Kind.REACTED and one.place == place:
+            (found["+"].add if decode_as(ReactedBody, one.body).on else found["+"].discard)(one.user_id)
+    return found
+
+
+@pytest.mark.parametrize("user", [ANN, BEN])
+def test_reaction_that_was_taken_back_before_the_reactions_were_read_is_gone(user: int) -> None:
+    taken_back = record(Kind.REACTED, 1, 3, user, encode_body(ReactedBody("+", on=False)))
+    found = applied(Messages(ANN), [message(1, 1, ANN), change("react", 1, 2, user)])
+    found.views[PAIR, 1]["reactions"] = []
+    found.put_reactions((PAIR, 1), {})
+    found.apply([taken_back])
+    assert found.views[PAIR, 1]["reactions"] == []
 
 
 def applied(messages: Messages, records: list[Record]) -> Messages:

@@ -17,7 +17,6 @@ from app.message_log.tails import Tail, read_tail
 from app.redis_calls import redis_errors_as_overloaded
 from app.services.reading.direct_cache import DirectCache
 from app.services.reading.find_message import FoundMessage
-from app.services.reading.message_json import message_views
 from app.services.reading.open_streams import show_open_streams
 from app.services.reading.pending_changes import Messages
 from app.store import host_messages as store
@@ -47,7 +46,7 @@ class HostReader:
             conversation_id = self._only_conversation(message_id)
         tail = self._tail(conversation_id)
         with reading(self._engine) as conn:
-            found = self._messages(conn, conversation_id, find_by_id(conn, conversation_id, [message_id]))
+            found = self._messages(conn, conversation_id, find_by_id(conn, conversation_id, [message_id]), tail)
             found.apply(record for record in tail.records if record.id == message_id)
         view = next(iter(found.views.values()), None)
         if view is None:
@@ -60,7 +59,7 @@ class HostReader:
         tail = self._tail(conversation_id)
         with reading(self._engine) as conn:
             rows = store.page(conn, conversation_id, before=before, after=after, limit=limit + 1)
-            found = self._messages(conn, conversation_id, rows)
+            found = self._messages(conn, conversation_id, rows, tail)
             newest = after is None or len(rows) <= limit
             found.apply(record for record in tail.records if newest or record.kind not in MESSAGES)
             found.add_quotations(conn)
@@ -95,9 +94,9 @@ class HostReader:
         with redis_errors_as_overloaded():
             return read_tail(self._shards.of(conversation_id), [conversation_id])
 
-    def _messages(self, conn: Connection, conversation_id: int, rows: Sequence[StoredMessage]) -> Messages:
+    def _messages(self, conn: Connection, conversation_id: int, rows: Sequence[StoredMessage], tail: Tail) -> Messages:
         self._directs.load(conn, [conversation_id])
         found = Messages(HOST, sees_all=True)
-        found.put_rows(rows, message_views(conn, rows, HOST, directs=self._directs))
+        found.load(conn, rows, tail.records, directs=self._directs)
         found.mark_stored()
         return found

@@ -26,7 +26,6 @@ from app.services.reading.direct_cache import DirectCache
 from app.services.reading.drafts import draft_now, stored_draft_view
 from app.services.reading.member_marks import marked, read_seq_now, with_own_mark
 from app.services.reading.memberships import memberships_now
-from app.services.reading.message_json import message_views
 from app.services.reading.open_streams import show_open_streams
 from app.services.reading.pending_changes import Messages
 from app.services.reading.replay_groups import group_now_over, info_view, with_joined_seqs
@@ -135,7 +134,7 @@ class ConversationReader:
                 page = messages.history(
                     connection, conversation_id, user_id=user_id, before=before, after=after, limit=limit
                 )
-                found = self._stored_messages(connection, user_id, page.messages)
+                found = self._stored_messages(connection, user_id, page.messages, tail.records)
                 newest = after is None or not page.has_more
                 found.apply(r for r in tail.records if newest or r.kind not in MESSAGES)
                 found.add_quotations(connection)
@@ -176,9 +175,11 @@ class ConversationReader:
             view.pop("members", None)
         return view
 
-    def _stored_messages(self, connection: Connection, user_id: int, rows: list[messages.StoredMessage]) -> Messages:
+    def _stored_messages(
+        self, connection: Connection, user_id: int, rows: list[messages.StoredMessage], tail: list[Record]
+    ) -> Messages:
         found = Messages(user_id)
-        found.put_rows(rows, message_views(connection, rows, user_id, directs=self._directs))
+        found.load(connection, rows, tail, directs=self._directs)
         found.mark_stored()
         return found
 
@@ -187,7 +188,7 @@ class ConversationReader:
     ) -> LastMessages:
         """Returns conversation -> (its last message in its present state, whether that is stored)."""
         rows = [summary.last_message for summary in summaries if summary.last_message is not None]
-        found = self._stored_messages(connection, user_id, rows)
+        found = self._stored_messages(connection, user_id, rows, tail)
         found.apply(tail)
         found.add_quotations(connection)
         show_open_streams(self._shards, found.views.values())

@@ -20,7 +20,7 @@ from app.services.reading.media_json import show_media
 from app.services.reading.memberships import Memberships, memberships_now
 from app.services.reading.message_json import stored_message
 from app.services.reading.open_streams import show_open_streams
-from app.services.reading.pending_changes import Messages, Place
+from app.services.reading.pending_changes import Messages, Place, reactors_in
 from app.services.reading.quotations import add_quotations
 from app.store.engine import reading
 from app.store.message_life import Details, details_for
@@ -92,7 +92,7 @@ class UnreadFetcher:
             rows = {row.place: row for page in pages for row in page.messages}
             views = {place: self._view(row) for place, row in rows.items()}
             show_media(connection, views.values())
-            details = _details(connection, rows, requests)
+            details = _details(connection, rows, requests, members.tails.records)
             behind = self._behind(connection, {conversation_id for conversation_id, _ in rows})
         found = Found(views, details, behind, members, tail)
         answers = [self._answer(request, page, found) for request, page in zip(requests, pages, strict=True)]
@@ -163,10 +163,16 @@ def _bound(answer: dict[str, Any]) -> None:
         answer.update(messages=page[:fitting], hasMore=True)
 
 
-def _details(connection: Connection, rows: dict[Place, StoredMessage], requests: Sequence[UnreadRequest]) -> Details:
+def _details(
+    connection: Connection,
+    rows: dict[Place, StoredMessage],
+    requests: Sequence[UnreadRequest],
+    tail: Sequence[Record],
+) -> Details:
     """Reads reactions only for messages that changed since they were sent: the others, nearly all, have none."""
     changed = [place for place, row in rows.items() if row.version > row.created_version]
-    return details_for(connection, rows, {request.user_id for request in requests}, reacted=changed)
+    viewers = {request.user_id for request in requests}
+    return details_for(connection, rows, viewers, reacted=changed, reactors=reactors_in(tail))
 
 
 def _unread(user_id: int, member_of: set[int], stored: Page, found: Found) -> Messages:
@@ -176,7 +182,8 @@ def _unread(user_id: int, member_of: set[int], stored: Page, found: Found) -> Me
     unread = Messages(user_id)
     for row in stored.messages:
         if row.conversation_id in member_of and row.seq > read_now.get(row.conversation_id, 0):
-            unread.put_row(row, found.details.show(dict(found.views[row.place]), user_id, row.place))
+            view = found.details.show(dict(found.views[row.place]), user_id, row.place)
+            unread.put_row(row, view, found.details)
     unread.mark_stored()
     for conversation_id, read_seq in read_now.items():
         unread.apply(r for r in tail[conversation_id] if r.kind not in MESSAGES or is_unread(r, user_id, read_seq))

@@ -13,7 +13,6 @@ from app.core.records import Record
 from app.message_log.shards import Shards
 from app.services.reading.direct_cache import DirectCache
 from app.services.reading.memberships import Memberships, memberships_now
-from app.services.reading.message_json import message_views
 from app.services.reading.open_streams import show_open_streams
 from app.services.reading.pending_changes import Messages
 from app.store import message_life
@@ -55,7 +54,7 @@ class MessageFinder:
         with reading(self._engine) as connection:
             rows = message_life.locate(connection, user_id, message_id, conversation_id)
             self._directs.load(connection, {row.conversation_id for row in rows})
-            found.put_rows(rows, message_views(connection, rows, user_id, directs=self._directs))
+            found.load(connection, rows, members.tails.records, directs=self._directs)
             found.apply(record for record in members.tails.records if record.id == message_id)
             found.add_quotations(connection, members.since)
         seen = [

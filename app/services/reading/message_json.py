@@ -69,12 +69,23 @@ def message_views(conn: Connection, rows: Sequence[StoredMessage], user_id: int,
     """Returns messages as one user sees them, with reactions, media and quotes. Runs one query for each of the three,
     for any number of rows.
     """
-    places = [row.place for row in rows]
-    details = message_life.details_for(conn, places, [user_id])
+    details = message_life.details_for(conn, [row.place for row in rows], [user_id])
+    return views_with(conn, rows, user_id, details, directs=directs)
+
+
+def views_with(
+    conn: Connection,
+    rows: Sequence[StoredMessage],
+    user_id: int,
+    details: message_life.Details,
+    *,
+    directs: DirectCache,
+) -> list[View]:
+    """Returns messages as ``message_views`` does, with details that were read before."""
     views = []
-    for row, place in zip(rows, places, strict=True):
+    for row in rows:
         view = stored_message(row, directs.peer(row.conversation_id, row.sender_id))
-        views.append(details.show(view, user_id, place))
+        views.append(details.show(view, user_id, row.place))
     add_quotations(conn, ((user_id, view) for view in views))
     return show_media(conn, views)
 

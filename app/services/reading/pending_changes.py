@@ -1,8 +1,12 @@
 """Messages in their present state: as Postgres has them, with accepted records applied that are not stored yet.
 
-Invariant: a change that all members see is applied only if the message's version in Postgres is older, so it does not
-matter whether the record is stored between the two reads. A private change does not move that version. It sets a state,
-and the records of one user come in order, so it is always applied.
+Invariants, so that it does not matter whether records are stored between the read of the tail and that of the rows, or
+between the rows and their details:
+* A change that all members see is applied only if the message's version in Postgres is older.
+* A private change does not move that version. It sets a state, and the records of one user come in order, so it is
+  always applied.
+* A reaction changes a count. So it is applied only if it changes what its user has chosen. That is read in the same
+  statement as the counts, for every user whose reaction is in the tail.
 """
 
 from __future__ import annotations
@@ -13,9 +17,11 @@ from sqlalchemy import Connection
 
 from app.core.kinds import CHANGE_VIEW, MESSAGES, PRIVATE, Kind, is_message_for
 from app.core.message_view import View
-from app.core.records import Record
-from app.services.reading.message_json import accepted_message
+from app.core.records import ReactedBody, Record, decode_as
+from app.services.reading.direct_cache import DirectCache
+from app.services.reading.message_json import accepted_message, views_with
 from app.services.reading.quotations import NOTHING_PENDING, add_quotations
+from app.store.message_life import Details, details_for
 from app.store.messages import StoredMessage
 
 Place = tuple[int, int]  # conversation, seq
@@ -33,6 +39,16 @@ class Messages:
         self.created: dict[Place, int] = {}
         self._stored: frozenset[Place] = frozenset()
         self.arrived: list[View] = []  # messages that are not in Postgres yet
+        self._chosen: dict[Place, dict[str, set[int]]] = {}  # emoji -> users; of those users who react in the tail
+
+    def load(
+        self, conn: Connection, rows: Sequence[StoredMessage], tail: Iterable[Record], *, directs: DirectCache
+    ) -> None:
+        """Adds stored messages. ``apply`` may get records of ``tail`` afterwards."""
+        places, reactors = [row.place for row in rows], reactors_in(tail)
+        details = details_for(conn, places, [self._user_id], reactors=reactors)
+        for row, view in zip(rows, views_with(conn, rows, self._user_id, details, directs=directs), strict=True):
+            self.put_row(row, view, details)
 
     def put(self, view: View, version: int, created_version: int) -> None:
         """Adds a message as Postgres has it."""
@@ -41,16 +57,19 @@ class Messages:
         self.versions[place] = version
         self.created[place] = created_version
 
-    def put_row(self, row: StoredMessage, view: View) -> None:
-        """Adds a stored message, and notes whether only its sender sees it."""
+    def put_row(self, row: StoredMessage, view: View, details: Details | None = None) -> None:
+        """Adds a stored message, and notes whether only its sender sees it. ``details`` has its reactions, if it is to
+        show any.
+        """
         self.put(view, row.version, row.created_version)
+        if details is not None:
+            self.put_reactions(row.place, details.reactions_of_named(row.place))
         if row.shadow:
             self._shadows.add(row.place)
 
-    def put_rows(self, rows: Sequence[StoredMessage], views: Iterable[View]) -> None:
-        """Adds stored messages with their views, which are in the same order."""
-        for row, view in zip(rows, views, strict=True):
-            self.put_row(row, view)
+    def put_reactions(self, place: Place, chosen: dict[str, set[int]]) -> None:
+        """Notes emoji -> who chose it, as it was read with the counts."""
+        self._chosen[place] = chosen
 
     def between(self, before: int | None, after: int | None) -> list[View]:
         """Returns messages of one conversation by seq. ``before`` and ``after`` are exclusive bounds, or None."""
@@ -103,5 +122,20 @@ class Messages:
 
     def _change(self, place: Place, record: Record) -> None:
         view = self.views.get(place)
-        if view is not None and "deletedAt" not in view:
-            CHANGE_VIEW[record.kind](view, record, record.user_id == self._user_id)
+        if view is None or "deletedAt" in view or (record.kind == Kind.REACTED and not self._chooses(place, record)):
+            return
+        CHANGE_VIEW[record.kind](view, record, record.user_id == self._user_id)
+
+    def _chooses(self, place: Place, record: Record) -> bool:
+        """Notes what the user of a reaction has chosen. Returns whether that is another state."""
+        body = decode_as(ReactedBody, record.body)
+        users = self._chosen.setdefault(place, {}).setdefault(body.emoji, set())
+        if (record.user_id in users) == body.on:
+            return False
+        users.symmetric_difference_update((record.user_id,))
+        return True
+
+
+def reactors_in(tail: Iterable[Record]) -> set[int]:
+    """Returns the users whose reactions are in the tail."""
+    return {record.user_id for record in tail if record.kind == Kind.REACTED}

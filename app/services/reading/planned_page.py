@@ -14,7 +14,6 @@ from app.message_log.shards import Shards
 from app.message_log.tails import Tail
 from app.services.reading.direct_cache import DirectCache
 from app.services.reading.media_json import ended_view
-from app.services.reading.message_json import message_views
 from app.services.reading.pending_changes import Messages
 from app.services.reading.replay_events import Events, Missed, add_marks, add_settings
 from app.services.reading.replay_groups import changed_groups
@@ -52,8 +51,7 @@ class PlannedPage:
             if page.has_more:
                 self._end = page.messages[-1].version
             directs.load(self._conn, {row.conversation_id for row in page.messages})
-            views = message_views(self._conn, page.messages, self._user_id, directs=directs)
-            found.put_rows(page.messages, views)
+            found.load(self._conn, page.messages, (), directs=directs)
         return found
 
     def _of(self, *whats: What) -> list[int]:

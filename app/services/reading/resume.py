@@ -33,7 +33,6 @@ from app.services.reading.changed_people import people_events
 from app.services.reading.direct_cache import DirectCache
 from app.services.reading.media_json import ended_view
 from app.services.reading.memberships import left_among
-from app.services.reading.message_json import message_views
 from app.services.reading.open_streams import show_open_streams, without_stream
 from app.services.reading.pending_changes import Messages, Place
 from app.services.reading.planned_page import PlannedPage
@@ -226,7 +225,7 @@ class Replay:
         changed -= there | new
         rows = [*page.messages, *messages_at(conn, user_id, sorted(changed))]
         found = Messages(user_id)
-        found.put_rows(rows, message_views(conn, rows, user_id, directs=self._directs))
+        found.load(conn, rows, tail, directs=self._directs)
         found.apply(tail)
         return found
 
