@@ -212,6 +212,7 @@ def _settings(world: World) -> Iterator[str]:
     page.get_by_label("Settings and profile").click()
     settings = page.get_by_role("dialog", name="Settings")
     expect(settings.get_by_role("heading", name="Notifications")).to_be_visible()
+    expect(settings.get_by_role("button", name="Set status")).to_be_enabled()  # the last part that loads
     yield "settings"
     for button, title in (("Get a copy of your data", "A copy of your data"), ("Delete my account", "Delete")):
         settings.get_by_role("button", name=button).click()

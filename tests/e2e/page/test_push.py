@@ -46,12 +46,16 @@ class Worker:
     def _take(self, event: dict[str, Any]) -> None:
         self._versions += event["registrations"]
 
+    def _registration(self) -> str | None:
+        self.page.evaluate("1")  # Playwright passes events on only while it is called
+        return self._versions[-1]["registrationId"] if self._versions else None
+
     def push(self, origin: str, payload: dict[str, Any], until: Callable[[], bool] = lambda: True) -> None:
         """Delivers a push until it has had its effect. Chromium loses one whose worker starts too slowly; a push that
         comes twice has the same tag. Without ``until``, it is delivered once.
         """
         self.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
-        registration = self._versions[-1]["registrationId"]
+        registration = wait_until(self._registration, PATIENCE, "the registration of the worker")
         message = {"origin": origin, "registrationId": registration, "data": json.dumps(payload)}
         deadline = time.monotonic() + PATIENCE
         while True:

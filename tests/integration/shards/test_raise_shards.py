@@ -139,7 +139,7 @@ def test_number_is_not_raised_without_the_data_of_an_old_shard(one: Installation
     refused(
         one,
         "The Redis at redis://of-0 does not have the data of shard 0. If REDIS_SHARD_URLS has moved the shard or Redis"
-        " was emptied, first run web and worker with the present number of shards.",
+        " was emptied, first run web and worker with the current number of shards.",
     )
 
 
