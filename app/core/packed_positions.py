@@ -34,7 +34,7 @@ _SHIFTS = MILESTONE_BITS - 2  # written as 0
 _LOWERED = MILESTONE_BITS - 1
 _HEAD = 100  # bits of the clusters, at most
 _SHORT = 1200  # bits; a text that is not longer is not made shorter
-_MOST_CHARACTERS = 1000  # a longer text is none of ours
+_MAX_CHARACTERS = 1000  # ``pack`` writes no longer text
 
 # Version -> shift, and the distance to the newest version, shifted.
 _Places = dict[int, tuple[int, int]]
@@ -169,11 +169,11 @@ def _size(numbers: Sequence[int]) -> int:
 
 
 class _Reader:
-    """Reads bits from a text. Raises ValueError if it ends too early, or is no text of bits."""
+    """Reads bits from a text. Raises ValueError if it is empty, too long or ends too early."""
 
     def __init__(self, text: str) -> None:
-        if not 0 < len(text) <= _MOST_CHARACTERS:
-            raise ValueError("no text of bits")
+        if not 0 < len(text) <= _MAX_CHARACTERS:
+            raise ValueError("empty or too long")
         packed = urlsafe_b64decode(text.encode("ascii") + b"A" * (-len(text) % 4))
         self._bits = f"{int.from_bytes(packed):0{len(packed) * 8}b}"[: len(text) * 6]
         self._at = 0
@@ -191,7 +191,7 @@ class _Reader:
 
 
 def unpack(text: str, newest: Position, count: int) -> list[Position] | None:
-    """Returns the positions of ``count`` shards, or None if the text is none of ``pack``."""
+    """Returns the positions of ``count`` shards, or None if ``pack`` did not write the text."""
     try:
         return _read(_Reader(text), newest, count)
     except (NotBase64, ValueError):

@@ -15,8 +15,8 @@ _FAR_BEHIND = 2 << MILESTONE_BITS
 
 
 class MilestoneRequests:
-    """``shards`` has the queue of each shard to milestone.lua, and whether the shard is away. It
-    is empty if there is one shard: then nobody asks.
+    """``shards`` has, for each shard, the queue to milestone.lua and a function that returns whether the shard is away.
+    With one shard it is empty, because then no session asks.
     """
 
     def __init__(self, shards: Sequence[tuple[Batcher, Callable[[], bool]]]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -34,29 +34,25 @@ def shared_cluster(outside: Outside, tmp_path_factory: pytest.TempPathFactory) -
         yield cluster
 
 
-def test_chat_goes_on_after_the_slot_moved_at_once(cluster: OnOther, chat: Chat, rng: random.Random) -> None:
+def chat_goes_on_after(fault: Callable[[], object], chat: Chat, rng: random.Random) -> None:
     with chat(reads=False) as crowd:
         crowd.wait_acks(rng.randint(2, 4))
-        cluster.redis.move_slot(LOG)
+        fault()
         crowd.fault_over()
         crowd.wait_acks(2)
+
+
+def test_chat_goes_on_after_the_slot_moved_at_once(cluster: OnOther, chat: Chat, rng: random.Random) -> None:
+    chat_goes_on_after(lambda: cluster.redis.move_slot(LOG), chat, rng)
 
 
 def test_chat_goes_on_after_the_slot_moved_key_by_key(cluster: OnOther, chat: Chat, rng: random.Random) -> None:
-    with chat(reads=False) as crowd:
-        crowd.wait_acks(rng.randint(2, 4))
-        cluster.redis.move_slot_by_keys(LOG)
-        crowd.fault_over()
-        crowd.wait_acks(2)
+    chat_goes_on_after(lambda: cluster.redis.move_slot_by_keys(LOG), chat, rng)
 
 
 def test_chat_goes_on_after_the_replica_was_promoted(cluster: OnOther, chat: Chat, rng: random.Random) -> None:
     """An operator did it, so the old node lives and keeps its connections."""
-    with chat(reads=False) as crowd:
-        crowd.wait_acks(rng.randint(2, 4))
-        cluster.redis.fail_over(LOG)
-        crowd.fault_over()
-        crowd.wait_acks(2)
+    chat_goes_on_after(lambda: cluster.redis.fail_over(LOG), chat, rng)
 
 
 def test_chat_goes_on_after_the_node_of_the_log_died(cluster: OnOther, chat: Chat, rng: random.Random) -> None:

@@ -39,7 +39,7 @@ class Messages:
         self.created: dict[Place, int] = {}
         self._stored: frozenset[Place] = frozenset()
         self.arrived: list[View] = []  # messages that are not in Postgres yet
-        self._chosen: dict[Place, dict[str, set[int]]] = {}  # emoji -> users; of those users who react in the tail
+        self._chosen: dict[Place, dict[str, set[int]]] = {}  # emoji -> users; only users with reactions in the tail
 
     def load(
         self, conn: Connection, rows: Sequence[StoredMessage], tail: Iterable[Record], *, directs: DirectCache
@@ -58,8 +58,8 @@ class Messages:
         self.created[place] = created_version
 
     def put_row(self, row: StoredMessage, view: View, details: Details | None = None) -> None:
-        """Adds a stored message, and notes whether only its sender sees it. ``details`` has its reactions, if it is to
-        show any.
+        """Adds a stored message, and notes whether only its sender sees it. ``details`` has the reactions of the view;
+        None if the view shows no reactions.
         """
         self.put(view, row.version, row.created_version)
         if details is not None:
@@ -127,7 +127,7 @@ class Messages:
         CHANGE_VIEW[record.kind](view, record, record.user_id == self._user_id)
 
     def _chooses(self, place: Place, record: Record) -> bool:
-        """Notes what the user of a reaction has chosen. Returns whether that is another state."""
+        """Notes what the user of a reaction has chosen. Returns whether that differs from their choice so far."""
         body = decode_as(ReactedBody, record.body)
         users = self._chosen.setdefault(place, {}).setdefault(body.emoji, set())
         if (record.user_id in users) == body.on:
