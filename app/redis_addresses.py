@@ -111,7 +111,7 @@ def is_cluster(url: str) -> bool:
 
 def parse_sentinel(url: str) -> SentinelAddress:
     """Raises ValueError with a text for the operator, without any password."""
-    parts = urlsplit(url)
+    parts = _split(url)
     username, password, hosts = _login_and_hosts(parts)
     service, _, db = parts.path.strip("/").partition("/")
     if not service:
@@ -130,7 +130,7 @@ def parse_sentinel(url: str) -> SentinelAddress:
 
 def parse_cluster(url: str) -> ClusterAddress:
     """Raises ValueError with a text for the operator, without any password."""
-    parts = urlsplit(url)
+    parts = _split(url)
     username, password, hosts = _login_and_hosts(parts)
     if parts.path.strip("/") not in {"", "0"}:
         raise ValueError("a Redis cluster has no databases to choose from")
@@ -145,6 +145,13 @@ def parse_cluster(url: str) -> ClusterAddress:
         ssl=ssl,
         tls_files=tuple(given.items()),
     )
+
+
+def _split(url: str) -> SplitResult:
+    """Splits an address with several hosts. ``urlsplit`` refuses an IPv6 address behind a comma in recent Pythons."""
+    scheme, _, rest = url.partition("://")
+    hosts = re.split("[/?#]", rest, maxsplit=1)[0]
+    return urlsplit(f"{scheme}://hosts{rest[len(hosts) :]}")._replace(netloc=hosts)
 
 
 def _login_and_hosts(parts: SplitResult) -> tuple[str | None, str | None, str]:
@@ -254,8 +261,8 @@ def _names_host(url: str) -> bool:
 
 def kombu_url(url: str) -> str:
     """Translates an address for kombu, which writes those of unix sockets and of Sentinels differently."""
-    parts = urlsplit(url)
-    if parts.scheme == "unix":
+    if url.startswith("unix:"):
+        parts = urlsplit(url)
         return f"redis+socket://{parts.path}?virtual_host={dict(parse_qsl(parts.query)).get('db', '0')}"
     if not is_sentinel(url):
         return url

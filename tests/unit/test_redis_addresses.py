@@ -69,6 +69,7 @@ def test_password_of_an_address_is_never_shown() -> None:
     [
         ("redis+sentinel://one,two:1/chat", "sentinel://one:26379/0;sentinel://two:1/0"),
         ("redis+sentinel://me:p%40s@[::1]:1/chat/2", "sentinel://me:p%40s@[::1]:1/2"),
+        ("redis+sentinel://one:1,[::1]:2/chat", "sentinel://one:1/0;sentinel://[::1]:2/0"),
         ("redis+sentinel://:p@one/chat", "sentinel://:p@one:26379/0"),
         ("unix:///run/valkey.sock?db=2", "redis+socket:///run/valkey.sock?virtual_host=2"),
         ("redis://one:1/0", "redis://one:1/0"),
@@ -89,7 +90,7 @@ def problems(**env: str) -> list[str]:
 
 @pytest.mark.parametrize(
     "url",
-    ["redis://h:1/0", "rediss://:p@h", "unix:///run/valkey.sock", "redis+sentinel://a,b:1/chat", "redis://[::1]:6379"],
+    ["redis://h:1/0", "rediss://:p@h", "unix:///run/valkey.sock", "redis+sentinel://a,[::1]:1/s", "redis://[::1]:6379"],
 )
 def test_right_addresses_are_accepted(url: str) -> None:
     assert problems(REDIS_URL=url) == []
