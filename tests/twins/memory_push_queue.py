@@ -47,6 +47,7 @@ class MemoryPushQueue:
         self.newest: dict[int, int] = {}
         self.edits: dict[int, int] = {}  # when the newest message of a conversation was edited
         self.ended_at_once: list[int] = []
+        self.noted: list[int] = []  # the notifications whose outcomes went to the feed for hosts
         self._skipped = 0.0
         self._lock = threading.Lock()
 
@@ -54,7 +55,7 @@ class MemoryPushQueue:
         module = import_module("app.services.push.send_push")
         for name in NAMES:
             monkeypatch.setattr(module.store, name, getattr(self, name))
-        for name in ("load_facts", "load_unread"):
+        for name in ("load_facts", "load_unread", "note_failed"):
             monkeypatch.setattr(module, name, getattr(self, name))
 
     def now(self) -> float:
@@ -134,6 +135,10 @@ class MemoryPushQueue:
                 row = self.rows[one.delivery.id]
                 if row.state == "pending":
                     self.rows[row.id] = replace(row, due_at=self.now() + one.seconds, reason=one.reason)
+
+    def note_failed(self, _conn: Any, ended: Sequence[Ended]) -> None:
+        with self._lock:
+            self.noted += [one.delivery.id for one in ended]
 
     def load_facts(self, _conn: Any, wanted: Sequence[tuple[int, int]]) -> dict[tuple[int, int], PushFacts]:
         return {(user, c): facts(user, c, self.newest[c], self.edits.get(c)) for user, c in wanted if c in self.newest}

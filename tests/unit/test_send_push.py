@@ -63,6 +63,14 @@ class Running:
         self.wait(lambda: "pending" not in [state for state, _ in self.queue.states().values()], "all outcomes")
 
 
+@pytest.fixture(autouse=True)
+def only_expected_faults(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """A lane logs every fault and goes on, so a test could pass although each step fails."""
+    yield
+    faults = [record for record in caplog.get_records("call") if record.exc_info]
+    assert len(faults) == (request.function is test_fault_of_the_lane_is_logged_and_it_goes_on)
+
+
 @contextmanager
 def running(fill: Callable[[MemoryPushQueue], None], options: LaneOptions = OPTIONS) -> Iterator[Running]:
     queue = MemoryPushQueue()
@@ -111,6 +119,7 @@ def test_every_notification_ends_with_the_outcome_of_its_provider(plans: list[tu
         assert run.counted["fcm:retry"] == sum(retries for retries, _ in plans)
         for end in ENDS:
             assert run.counted[f"fcm:{end}"] == [what for _, what in plans].count(end)
+        assert sorted(run.queue.noted) == list(range(1, len(plans) + 1))
         assert run.provider.most_at_once <= OPTIONS.threads * OPTIONS.batch
 
 
