@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 import psutil
@@ -71,7 +72,7 @@ class Run:
 Start = Callable[..., Run]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def start(work_dir: Path) -> Iterator[Start]:
     guard = Guard()
     runs: list[Run] = []
@@ -83,7 +84,7 @@ def start(work_dir: Path) -> Iterator[Start]:
     yield begin
     for run in runs:
         if run.process.poll() is None:
-            run.interrupt()
+            assert run.interrupt() < STOP_SECONDS
     guard.close()
 
 
@@ -107,37 +108,47 @@ def unread_ids(run: Run) -> list[str]:
         return [message["id"] for message in found["messages"]]
 
 
-def test_ctrl_c_ends_everything_and_the_data_survives(start: Start, work_dir: Path) -> None:
-    data = work_dir / "run-data"
-    first = start(data)
+class Restart(NamedTuple):
+    """A run that somebody used and ended with Ctrl-C, and the next run on the same data, which still runs."""
+
+    kept: str  # the id of a message
+    codes: list[str]  # of the demo links
+    signed_in: list[str]  # by the links, while the first run lived
+    seconds: float  # until everything had ended
+    left: list[str]  # processes that had not
+    output: str
+    second: Run
+
+
+@pytest.fixture(scope="module")
+def restart(start: Start, work_dir: Path) -> Restart:
+    first = start(work_dir / "run-data")
     first.wait_ready()
     kept = send_note(first)
     assert any("postgres" in line for line in first.family())
-    assert first.interrupt() < STOP_SECONDS
-    assert first.family() == []
-    assert "Traceback" not in first.output()
-
-    second = start(data)
-    second.wait_ready()
-    assert unread_ids(second) == [kept]
-    assert second.interrupt() < STOP_SECONDS
-
-
-def test_each_demo_link_signs_its_user_in_until_the_run_ends(start: Start, work_dir: Path) -> None:
-    run = start(work_dir / "run-links")
-    run.wait_ready()
-    codes = re.findall(rf"http://127.0.0.1:{run.port}/#demo=(\S+)", run.output())
-    with httpx.Client(base_url=f"http://127.0.0.1:{run.port}", trust_env=False) as client:
+    codes = re.findall(rf"http://127.0.0.1:{first.port}/#demo=(\S+)", first.output())
+    with httpx.Client(base_url=f"http://127.0.0.1:{first.port}", trust_env=False) as client:
         signed_in = [client.post("/demo/login", json={"code": code}).json()["user"]["username"] for code in codes]
-    assert signed_in == ["alice", "bob"]
-    run.interrupt()
-    again = start(work_dir / "run-links")
-    again.wait_ready()
-    answer = httpx.post(f"http://127.0.0.1:{again.port}/demo/login", json={"code": codes[0]})
+    seconds, left, output = first.interrupt(), first.family(), first.output()
+    second = start(work_dir / "run-data")
+    second.wait_ready()
+    return Restart(kept, codes, signed_in, seconds, left, output, second)
+
+
+def test_ctrl_c_ends_everything_and_the_data_survives(restart: Restart) -> None:
+    assert restart.seconds < STOP_SECONDS
+    assert restart.left == []
+    assert "Traceback" not in restart.output
+    assert unread_ids(restart.second) == [restart.kept]
+
+
+def test_each_demo_link_signs_its_user_in_until_the_run_ends(restart: Restart) -> None:
+    assert restart.signed_in == ["alice", "bob"]
+    answer = httpx.post(f"http://127.0.0.1:{restart.second.port}/demo/login", json={"code": restart.codes[0]})
     assert answer.status_code == 401
 
 
-def test_two_runs_side_by_side_and_the_death_of_one(start: Start, work_dir: Path) -> None:
+def test_two_runs_side_by_side_and_the_death_of_each(start: Start, work_dir: Path) -> None:
     one, other = start(work_dir / "run-one"), start(work_dir / "run-other")
     one.wait_ready()
     other.wait_ready()
@@ -146,15 +157,11 @@ def test_two_runs_side_by_side_and_the_death_of_one(start: Start, work_dir: Path
     wait_until(lambda: not one.family(), STOP_SECONDS, "the end of all processes of a killed `make run`")
     assert httpx.get(f"http://127.0.0.1:{other.port}/readyz").status_code == 200
 
-
-def test_process_that_dies_is_named_and_stops_the_rest(start: Start, work_dir: Path) -> None:
-    run = start(work_dir / "run-dies")
-    run.wait_ready()
-    beat = [p for p in psutil.process_iter() if run._is_ours(p) and "tasks.beat" in p.cmdline()]
+    beat = [p for p in psutil.process_iter() if other._is_ours(p) and "tasks.beat" in p.cmdline()]
     beat[0].kill()
-    assert run.process.wait(STOP_SECONDS) != 0
-    assert "beat (exit -9) ended" in run.output()
-    assert run.family() == []
+    assert other.process.wait(STOP_SECONDS) != 0
+    assert "beat (exit -9) ended" in other.output()
+    assert other.family() == []
 
 
 def refused(env: dict[str, str]) -> str:
