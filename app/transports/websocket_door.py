@@ -110,7 +110,12 @@ class WebSocketDoor:
             key, caller = self._doorkeeper.check(handshake, network)
         except Exception:  # noqa: BLE001 - the server's parser reads it again, and this door refuses it once more
             return False
-        self._open(raw_socket(client), b"", key, caller, network, unread=size)
+        try:
+            socket = raw_socket(client)
+        except OSError:  # macOS sets no options of a connection that the client has reset
+            client.close()
+        else:
+            self._open(socket, b"", key, caller, network, unread=size)
         return True
 
     def _open(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from gunicorn.config import Config
 
 from app.core.errors import Unauthorized
 from app.transports.plain_door import OUTERMOST, PLAIN_DOOR, PlainDoor, plain_door_of
+from app.transports.take_over import RawSocket
 from app.transports.websocket_door import WebSocketDoor
 
 FIELDS = {"host": "chat.example", "upgrade": "websocket"}
@@ -73,6 +75,28 @@ def test_refused_handshake_leaves_the_connection_untouched() -> None:
     keeper: Any = Refusing()
     door = PlainDoor(WebSocketDoor(None, keeper, lambda *_: None), 0)
     assert door.open(None, 100, FIELDS, "10.0.0.1") is False  # None: whoever reads the socket fails
+
+
+class Accepting:
+    def check(self, handshake: Any, network: str) -> Any:
+        return "dGhlIHNhbXBsZSBub25jZQ==", None
+
+
+class Reset(RawSocket):
+    """As on macOS after a reset."""
+
+    def setsockopt(self, *_: Any) -> None:
+        raise OSError
+
+
+def test_connection_that_was_reset_is_closed() -> None:
+    keeper: Any = Accepting()
+    door = PlainDoor(WebSocketDoor(None, keeper, lambda *_: pytest.fail("opened")), 0)
+    ours, client = socket.socketpair()
+    with Reset(ours.family, ours.type, ours.proto, fileno=ours.detach()) as reset, client:
+        assert door.open(reset, 100, FIELDS, "10.0.0.1") is True
+        assert reset.fileno() == -1
+        assert client.recv(1) == b""
 
 
 @pytest.mark.parametrize(
