@@ -261,7 +261,7 @@ def _names_host(url: str) -> bool:
 
 def kombu_url(url: str) -> str:
     """Translates an address for kombu, which writes those of unix sockets and of Sentinels differently."""
-    if url.startswith("unix:"):
+    if url.partition(":")[0].lower() == "unix":
         parts = urlsplit(url)
         return f"redis+socket://{parts.path}?virtual_host={dict(parse_qsl(parts.query)).get('db', '0')}"
     if not is_sentinel(url):

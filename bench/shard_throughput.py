@@ -33,7 +33,7 @@ def slowed(stack: Stack, share: float) -> Iterator[None]:
     try:
         yield
         if slow.poll() is not None:
-            raise BenchError("nothing slowed the servers down until the end")
+            raise BenchError("bench.slow_redis ended too early, so the servers ran at full speed")
     finally:
         slow.terminate()
         slow.wait(5)

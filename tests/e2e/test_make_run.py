@@ -109,13 +109,13 @@ def unread_ids(run: Run) -> list[str]:
 
 
 class Restart(NamedTuple):
-    """A run that somebody used and ended with Ctrl-C, and the next run on the same data, which still runs."""
+    """What was seen of a run that ended with Ctrl-C, and the next run on the same data, which is still alive."""
 
-    kept: str  # the id of a message
-    codes: list[str]  # of the demo links
-    signed_in: list[str]  # by the links, while the first run lived
-    seconds: float  # until everything had ended
-    left: list[str]  # processes that had not
+    kept: str  # the id of a message that was sent in the first run
+    codes: list[str]  # the codes of its demo links
+    signed_in: list[str]  # the users whom the links signed in
+    seconds: float  # from Ctrl-C until ``make run`` had ended
+    left: list[str]  # processes that were still alive then
     output: str
     second: Run
 

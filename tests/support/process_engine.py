@@ -24,7 +24,9 @@ def module_engine(settings: Settings) -> Iterator[Engine]:
 
 
 def _engine(settings: Settings) -> Iterator[Engine]:
-    """A connection that is lent at the end would be closed by Python's collector, whose warning fails another test."""
+    """Fails if a connection is still in use at the end. Python's collector would close it during another test, and its
+    warning would fail that test.
+    """
     made = create_engine(settings)
     yield made
     lent = made.pool.checkedout()  # type: ignore[attr-defined]
