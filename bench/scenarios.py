@@ -6,7 +6,7 @@ import gc
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import cycle
 from typing import Any, Protocol
@@ -134,12 +134,20 @@ def settle(loop: Loop, ledger: Ledger) -> None:
 
 
 def throughput(
-    system: System, seconds: float, pairs: int = 50, outstanding: int = 200, read_by: str = "websocket"
+    system: System,
+    seconds: float,
+    pairs: int = 50,
+    outstanding: int = 200,
+    read_by: str = "websocket",
+    within: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> Figures:
-    """P2: the highest throughput with ``outstanding`` messages in progress."""
-    with fresh_loop(system) as loop:
+    """P2: the highest throughput with ``outstanding`` messages in progress. All of them are sent inside of ``within``,
+    which is entered when the pairs have joined.
+    """
+    with fresh_loop(system) as loop, ExitStack() as stack:
         ledger = Ledger()
         connected = connect_pairs(system, loop, ledger, pairs, read_by)
+        stack.enter_context(within())
         sending = True
         in_turn = cycle(connected)
 

@@ -12,12 +12,10 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import cycle
 
-from bench.ledger import Ledger
 from bench.loop import BenchError
 from bench.one_stack import one_stack, save
-from bench.scenarios import WARM_UP, Figures, connect_pairs, fresh_loop, measured, settle
+from bench.scenarios import Figures, throughput
 from bench.shards import PAIRS, OneShard, Sharded, TwoShards
 from bench.stack import Stack
 
@@ -40,27 +38,12 @@ def slowed(stack: Stack, share: float) -> Iterator[None]:
 
 
 def measure(kind: type[Sharded], share: float, seconds: float) -> Figures:
-    """Returns the rate of acked messages and what each Redis used of a core."""
-    with one_stack(kind, 2 * PAIRS, both_cores=True) as system, fresh_loop(system) as loop:
-        ledger = Ledger()
-        in_turn = cycle(connect_pairs(system, loop, ledger, PAIRS, "websocket"))
-        with slowed(system.stack, share):
-            ledger.on_receipt = lambda _pair: ledger.send(next(in_turn))
-            for _ in range(OUTSTANDING):
-                ledger.send(next(in_turn))
-            loop.sleep(WARM_UP)
-            ledger.forget_times()
-            with measured(system) as window:
-                loop.sleep(seconds)
-            acked = len(ledger.ack_seconds)
-            ledger.on_receipt = None
-            settle(loop, ledger)
-    used = [window.cpu[f"redis-{number}"] / window.seconds for number in range(kind.shards)]
-    return {
-        "messages_per_second": round(acked / window.seconds),
-        "redis_cores": [round(one, 2) for one in used],
-        **window.per_message(acked),
-    }
+    """Returns the figures of P2 with 1,000 pairs, and what each Redis used of a core."""
+    with one_stack(kind, 2 * PAIRS, both_cores=True) as system:
+        figures = throughput(system, seconds, PAIRS, OUTSTANDING, within=lambda: slowed(system.stack, share))
+    per_second = figures["messages_per_second"] / 1e6
+    used = [round(figures[f"cpu_us_redis-{number}"] * per_second, 2) for number in range(kind.shards)]
+    return {**figures, "redis_cores": used}
 
 
 def main() -> int:
@@ -77,7 +60,7 @@ def main() -> int:
             os.sched_setaffinity(0, usable)  # one_stack takes a core of it for this process
             pair.append(measure(kind, options.share, options.seconds))
             rate, used = pair[-1]["messages_per_second"], pair[-1]["redis_cores"]
-            print(f"turn {number}: {kind.shards} shards: {rate} messages/s, cores of Redis: {used}", flush=True)
+            print(f"turn {number}: {kind.shards} shards: {rate:,.0f} messages/s, cores of Redis: {used}", flush=True)
         print(f"turn {number}: {pair[1]['messages_per_second'] / pair[0]['messages_per_second']:.2f} times", flush=True)
         turns.append(pair)
     save("shard-throughput", {"share": options.share, "turns": turns})
