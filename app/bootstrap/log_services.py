@@ -10,6 +10,7 @@ from redis import Redis
 from sqlalchemy import Engine
 
 from app.bootstrap.before_send import make_before_send
+from app.coalescer import RunBlocking
 from app.config import Settings
 from app.core.part import part_of
 from app.fanout.hub import Hub
@@ -44,8 +45,6 @@ from app.store.replica import StoreReads
 from app.task_queue import wake_drain
 
 RESUMES_AT_ONCE = 16
-
-RunBlocking = Callable[[Callable[[], None]], None]
 
 
 class LogBuilder:

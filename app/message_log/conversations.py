@@ -6,6 +6,8 @@ import secrets
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Protocol, cast
 
+from redis import Redis
+
 from app.core.records import pack, unpack
 from app.message_log import keys
 from app.message_log.shards import Shard, Shards
@@ -72,23 +74,24 @@ class GroupNow(NamedTuple):
 
 def hydrate(shard: Shard, epoch: int, state: ConversationState) -> bool:
     """Writes a conversation to Redis unless it is there. Returns False if ``epoch`` is over: read Postgres again."""
+    return bool(_hydrate(shard, epoch, state, shard.redis))
+
+
+def hydrate_all(shard: Shard, epoch: int, states: Sequence[ConversationState]) -> set[int]:
+    """Does the same with several conversations in one round trip. Returns the ids of those that are in Redis now."""
+    if len(states) == 1:
+        return {state.id for state in states if hydrate(shard, epoch, state)}
+    with shard.redis.pipeline(transaction=False) as pipe:
+        for state in states:
+            _hydrate(shard, epoch, state, pipe)
+        return {state.id for state, answer in zip(states, pipe.execute(), strict=True) if answer}
+
+
+def _hydrate(shard: Shard, epoch: int, state: ConversationState, client: Redis) -> Any:
     is_large = len(state.members) > LARGE
     loading = (shard.keys.loading(secrets.token_hex(8), "c"), shard.keys.loading(secrets.token_hex(8), "cm"))
     if is_large:
         _load_members(shard, state, loading)
-    marks = [(user, delivered, read) for user, _, delivered, read in state.members if delivered or read]
-    fields = {
-        "k": state.kind,
-        "m": _pack_members(sorted(row[0] for row in state.members)),
-        "o": pack([user for user, role, _, _ in state.members if role == "owner"]),
-        "a": pack([user for user, role, _, _ in state.members if role == "admin"]),
-        "f": pack(state.floors),
-        "i": pack(state.info),
-        "b": pack(state.blockers),
-        "w": int(bool(state.info.get("readOnly"))),
-        **{f"u:{user}": 1 for user in ([] if is_large else state.marked_unread)},
-    }
-    flat: list[Any] = [part for field in fields.items() for part in field]
     id_ = state.id
     names = [
         shard.keys.epoch,
@@ -98,19 +101,34 @@ def hydrate(shard: Shard, epoch: int, state: ConversationState) -> bool:
         shard.keys.counts(id_),
         *loading,
     ]
-    answer = script(shard.redis, "app.message_log", "hydrate")(
-        keys=names,
-        args=[
-            epoch,
-            state.last_seq,
-            state.version,
-            keys.CONVERSATION_SECONDS,
-            pack([] if is_large else marks),
-            len(state.members) if is_large else 0,
-            *flat,
-        ],
-    )
-    return bool(answer)
+    marks = [(user, delivered, read) for user, _, delivered, read in state.members if delivered or read]
+    arguments = [
+        epoch,
+        state.last_seq,
+        state.version,
+        keys.CONVERSATION_SECONDS,
+        pack([] if is_large else marks),
+        len(state.members) if is_large else 0,
+        *_fields(state),
+    ]
+    return script(shard.redis, "app.message_log", "hydrate")(keys=names, args=arguments, client=client)
+
+
+def _fields(state: ConversationState) -> list[Any]:
+    """Returns name, value, name, value and so on, as keys.conversation describes them."""
+    unread = state.marked_unread if len(state.members) <= LARGE else []
+    fields = {
+        "k": state.kind,
+        "m": _pack_members(sorted(row[0] for row in state.members)),
+        "o": pack([user for user, role, _, _ in state.members if role == "owner"]),
+        "a": pack([user for user, role, _, _ in state.members if role == "admin"]),
+        "f": pack(state.floors),
+        "i": pack(state.info),
+        "b": pack(state.blockers),
+        "w": int(bool(state.info.get("readOnly"))),
+        **{f"u:{user}": 1 for user in unread},
+    }
+    return [part for field in fields.items() for part in field]
 
 
 def _load_members(shard: Shard, state: ConversationState, loading: tuple[str, str]) -> None:
@@ -163,6 +181,16 @@ def set_blockers(shard: Shard, conversation_id: int, blockers: list[int]) -> boo
 
 def is_in_redis(shard: Shard, conversation_id: int) -> bool:
     return bool(shard.redis.hexists(shard.keys.conversation(conversation_id), "m"))
+
+
+def which_are_in_redis(shard: Shard, conversation_ids: Sequence[int]) -> set[int]:
+    """Does the same for several conversations in one round trip."""
+    if len(conversation_ids) == 1:
+        return {id_ for id_ in conversation_ids if is_in_redis(shard, id_)}
+    with shard.redis.pipeline(transaction=False) as pipe:
+        for id_ in conversation_ids:
+            pipe.hexists(shard.keys.conversation(id_), "m")
+        return {id_ for id_, is_there in zip(conversation_ids, pipe.execute(), strict=True) if is_there}
 
 
 def group_now(shard: Shard, conversation_id: int, max_members: int = 100) -> GroupNow | None:

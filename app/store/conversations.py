@@ -123,7 +123,7 @@ def _state_with(blockers: str) -> str:
            m.users, m.roles, m.delivered, m.read, m.floors,
            {blockers}, m.marked
     FROM unnest(CAST(:ids AS bigint[])) AS wanted (id)
-    JOIN conversations AS c ON c.id = wanted.id
+    JOIN conversations AS c ON c.id = wanted.id AND c.member_count <= :most_members
     CROSS JOIN LATERAL (
         SELECT array_agg(user_id) AS users, array_agg(role) AS roles, array_agg(last_delivered_seq) AS delivered,
                array_agg(last_read_seq) AS read, array_agg(visible_from) AS floors,
@@ -247,14 +247,18 @@ _PAGE = _summaries(
 _PAGE_OF = _summaries_of(f"{_LISTED} AND {_BEFORE}", "LIMIT :limit")
 _ONE = _summaries("m.conversation_id = :conversation_id")
 _ONE_OF = _summaries_of("m.conversation_id = :conversation_id")
+ANY_NUMBER = 2**31 - 1  # of members
 _END_OF_TIME_US = 4_102_444_800_000_000  # the year 2100
 
 
-def load_state(conn: Connection, conversation_ids: Sequence[int]) -> list[ConversationState]:
-    """Returns the state of those conversations that exist, ordered by id."""
+def load_state(
+    conn: Connection, conversation_ids: Sequence[int], most_members: int = ANY_NUMBER
+) -> list[ConversationState]:
+    """Returns the state of those conversations that exist and have at most ``most_members``, ordered by id."""
+    values = {"ids": int_array(conversation_ids), "most_members": most_members}
     if not is_distributed(conn):
-        return [_state(row) for row in _STATE.rows(conn, ids=int_array(conversation_ids))]
-    rows = _STATE_AND_PAIR.rows(conn, ids=int_array(conversation_ids))
+        return [_state(row) for row in _STATE.rows(conn, **values)]
+    rows = _STATE_AND_PAIR.rows(conn, **values)
     found = blockers_among(conn, [(row[0], *row[-2]) for row in rows if row[1] == "direct"])
     return [_state((*row[:-2], found.get(row[0], []), row[-1])) for row in rows]
 

@@ -230,6 +230,8 @@ class MemoryRedis:
         act = SCRIPTS[name]
 
         def call(keys: list[Any] = [], args: list[Any] = [], client: Any = None) -> Any:  # noqa: B006 - as redis-py
+            if isinstance(client, MemoryPipeline):
+                return client.collect(lambda: call(keys, args))
             self.called(f"script {name}")
             with self._changed:
                 self._in_script = True
@@ -260,11 +262,11 @@ class MemoryPipeline:
     def __getattr__(self, name: str) -> Callable[..., MemoryPipeline]:
         act = getattr(self._redis, name)
 
-        def collect(*args: Any, **options: Any) -> MemoryPipeline:
-            self._commands.append(lambda: act(*args, **options))
-            return self
+        return lambda *args, **options: self.collect(lambda: act(*args, **options))
 
-        return collect
+    def collect(self, command: Callable[[], Any]) -> MemoryPipeline:
+        self._commands.append(command)
+        return self
 
     def execute(self) -> list[Any]:
         commands, self._commands = self._commands, []

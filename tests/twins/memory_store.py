@@ -18,7 +18,7 @@ from app.core.errors import Overloaded
 from app.core.part import WHOLE, Part
 from app.services.drain.log_rows import Rows
 from app.store.batch_statement import NewMessage, Receipt
-from app.store.conversations import ConversationState, MemberState
+from app.store.conversations import ANY_NUMBER, ConversationState, MemberState
 from app.store.direct_pairs import DirectPair
 from app.store.message_life import Details
 from app.store.messages import ExistingMessage, Page, StoredMessage
@@ -31,7 +31,7 @@ Among = Sequence[int] | None
 # The modules that use the store, and the names in them that the twin replaces. A name with a dot is a function of an
 # imported module.
 USERS: dict[str, tuple[str, ...]] = {
-    "app.services.reading.conversation_cache": ("load_state",),
+    "app.services.reading.hydrator": ("load_state",),
     "app.services.reading.direct_cache": ("pairs_of",),
     "app.services.reading.pending_changes": ("details_for",),
     "app.services.reading.planned_page": (
@@ -143,8 +143,11 @@ class MemoryStore:
 
     # --- the store's functions
 
-    def load_state(self, _conn: Any, conversation_ids: Sequence[int]) -> list[ConversationState]:
-        return [self.states[id_] for id_ in sorted(conversation_ids) if id_ in self.states]
+    def load_state(
+        self, _conn: Any, conversation_ids: Sequence[int], most_members: int = ANY_NUMBER
+    ) -> list[ConversationState]:
+        found = [self.states[id_] for id_ in sorted(conversation_ids) if id_ in self.states]
+        return [state for state in found if len(state.members) <= most_members]
 
     def pairs_of(self, _conn: Any, conversation_ids: Sequence[int]) -> list[DirectPair]:
         found = [state for state in self.load_state(_conn, conversation_ids) if state.kind == "direct"]

@@ -11,7 +11,7 @@ from app.message_log import keys
 from app.message_log.append import Decided, Operation
 from app.message_log.conversations import is_in_redis
 from app.message_log.shards import Shard
-from app.services.reading import conversation_cache
+from app.services.reading import conversation_cache, hydrator
 from tests.support.own_hub import in_own_hub
 from tests.twins.memory_gateway import EPOCH, MemoryGateway, Replies, memory_gateway
 
@@ -113,7 +113,7 @@ def test_epochs_that_end_again_and_again_give_overloaded() -> None:
         gateway.engine.on_connect = lambda: gateway.begin_epoch(next(numbers))
         with pytest.raises(Overloaded):
             gateway.conversations.hydrate(PAIR)
-        assert next(numbers) == EPOCH + 1 + conversation_cache.HYDRATE_TRIES
+        assert next(numbers) == EPOCH + 1 + hydrator.HYDRATE_TRIES
         assert not is_in_redis(Shard(gateway.redis), PAIR)
 
 
@@ -146,13 +146,13 @@ def test_operations_of_an_unknown_conversation_are_refused_once_each() -> None:
         assert [(name, type(error)) for name, _, error in replies.all] == [(n, NotFound) for n in range(5)]
 
 
+@in_own_hub
 def test_cache_of_warm_conversations_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(conversation_cache, "MAX_WARM", 3)
     with memory_gateway() as gateway:
-        gateway.conversations._run_blocking = lambda act: act()
         for conversation in range(10, 20):
             gateway.store.add_group(conversation, [ANN])
-            gateway.conversations.when_hydrated(conversation, lambda _error: None)
+            wait_hydrated(gateway, conversation, 1)
         warm = [conversation for conversation in range(10, 20) if gateway.conversations.is_warm(conversation)]
         assert 1 <= len(warm) <= 3
         assert warm[-1] == 19

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from app.coalescer import RunBlocking
 from app.core.errors import Overloaded, ParleyError
 from app.message_log.shards import Shards
 from app.services.messaging.send_checks import CheckWrite
 from app.services.messaging.stream_queue import conversation_of_stream
-from app.services.reading.conversation_cache import RunBlocking
 
 HOLDS_SECONDS = 5.0
 MAX_KNOWN = 10_000

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from app.coalescer import RunBlocking
 from app.core.commands import AppendStream, check_length
 from app.core.errors import Conflict, Forbidden, ParleyError, Stopped, TooLarge
 from app.core.kinds import Kind
@@ -17,7 +18,7 @@ from app.services.messaging.end_stream import NOT_THE_WRITER, place_for_writer
 from app.services.messaging.log_writer import OperationQueue
 from app.services.messaging.refusals import refusal
 from app.services.messaging.user_rates import UserRate
-from app.services.reading.conversation_cache import ConversationCache, RunBlocking
+from app.services.reading.conversation_cache import ConversationCache
 from app.services.reading.find_message import MessageFinder
 
 Outcome = Callable[[dict[str, Any] | None, ParleyError | None], None]

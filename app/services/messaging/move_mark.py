@@ -7,6 +7,7 @@ from functools import partial
 
 from sqlalchemy import Engine
 
+from app.coalescer import RunBlocking
 from app.core.errors import NotFound, Overloaded, ParleyError
 from app.core.kinds import Kind
 from app.core.part import WHOLE, Part
@@ -21,7 +22,6 @@ from app.services.messaging.receipt_batcher import ReceiptBatcher
 from app.services.messaging.refusals import refusal
 from app.services.messaging.send_checks import Outcome
 from app.services.messaging.user_rates import UserRate
-from app.services.reading.conversation_cache import RunBlocking
 from app.store import receipts as stored_receipts
 from app.store.engine import reading
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from app.coalescer import RunBlocking
 from app.core.commands import SendEvent
 from app.core.errors import ParleyError
 from app.core.kinds import Kind
@@ -15,7 +16,6 @@ from app.services.messaging.log_writer import LogWriter
 from app.services.messaging.refusals import on_decision
 from app.services.messaging.send_checks import CheckWrite
 from app.services.messaging.user_rates import UserRate
-from app.services.reading.conversation_cache import RunBlocking
 
 Sent = Callable[[ParleyError | None], None]
 

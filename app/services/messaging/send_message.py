@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from app.clock import now_ms
+from app.coalescer import RunBlocking
 from app.core.commands import SendMessage, StreamedMessage
 from app.core.errors import Conflict, Internal, Overloaded, ParleyError, RateLimited
 from app.core.histogram import Histogram
@@ -32,7 +33,7 @@ from app.services.messaging.refusals import refusal
 from app.services.messaging.repeated_send import RepeatedSends
 from app.services.messaging.send_checks import Ack, CheckWrite, FindStored, OpenDirect, Outcome, check_send, stored_ack
 from app.services.messaging.user_rates import UserRate
-from app.services.reading.conversation_cache import ConversationCache, RunBlocking
+from app.services.reading.conversation_cache import ConversationCache
 from app.services.reading.direct_cache import DirectCache
 from app.store.messages import ExistingMessage
 

@@ -7,6 +7,7 @@ from functools import partial
 
 from sqlalchemy import Engine
 
+from app.coalescer import RunBlocking
 from app.core.commands import Typing, check_target
 from app.core.errors import NotFound, ParleyError
 from app.core.kinds import Kind
@@ -14,7 +15,6 @@ from app.message_log.append import Operation
 from app.services.messaging.log_writer import LogWriter
 from app.services.messaging.refusals import on_decision
 from app.services.messaging.user_rates import UserRate
-from app.services.reading.conversation_cache import RunBlocking
 from app.services.reading.direct_cache import DirectCache
 from app.services.reading.external_ids import resolve_user_id
 from app.store.direct_pairs import find_direct, pairs_of

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from app.coalescer import RunBlocking
 from app.core.errors import Overloaded, ParleyError
 from app.message_log.append import Operation
 from app.message_log.shards import Shards
 from app.redis_calls import redis_errors_as_overloaded
 from app.services.messaging.log_writer import Deciding, OperationQueue
-from app.services.reading.conversation_cache import RunBlocking
 
 MAX_KNOWN = 100_000
 

@@ -6,26 +6,21 @@ that this gateway has seen in Redis is "warm".
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 
 from sqlalchemy import Engine
 
-from app.core.errors import Internal, NotFound, Overloaded, ParleyError
-from app.core.part import WHOLE, Part
-from app.message_log.conversations import hydrate, is_in_redis, role_of
+from app.coalescer import RunBlocking
+from app.core.errors import ParleyError
+from app.core.part import WHOLE, Part, part_of
+from app.message_log.conversations import role_of
 from app.message_log.shards import Shards
 from app.redis_calls import redis_errors_as_overloaded
 from app.services.reading.direct_cache import DirectCache
-from app.store.conversations import load_state
-from app.store.engine import reading
+from app.services.reading.hydrator import Hydrator
 
 Hydrated = Callable[[ParleyError | None], None]
-RunBlocking = Callable[[Callable[[], None]], None]
 
-log = logging.getLogger(__name__)
-
-HYDRATE_TRIES = 3
 MAX_WARM = 100_000
 
 
@@ -43,11 +38,18 @@ class ConversationCache:
         run_blocking: RunBlocking,
         present_epoch: Callable[[int], int],
     ) -> None:
-        self._engine = engine
         self._shards = shards
-        self._directs = directs
-        self._run_blocking = run_blocking
-        self._present_epoch = present_epoch
+        self._hydrators = [
+            Hydrator(
+                shard,
+                engine=engine,
+                directs=directs,
+                run_blocking=run_blocking,
+                present_epoch=present_epoch,
+                done=self._end_hydration,
+            )
+            for shard in shards
+        ]
         self._warm: set[int] = set()
         self._cold: set[int] = set()
         self._hydrating: dict[int, list[Hydrated]] = {}
@@ -89,41 +91,25 @@ class ConversationCache:
             waiting.append(go_on)
             return
         self._hydrating[conversation_id] = [go_on]
-        self._run_blocking(lambda: self._hydrate_for_all(conversation_id))
+        self._hydrator_of(conversation_id).begin(conversation_id)
 
-    def _hydrate_for_all(self, conversation_id: int) -> None:
-        failure: ParleyError | None = None
-        try:
-            self.hydrate(conversation_id)
-        except ParleyError as error:
-            failure = error
-        except Exception:
-            log.exception("conversation %d could not be hydrated", conversation_id)
-            failure = Internal()
+    def _end_hydration(self, conversation_id: int, error: ParleyError | None) -> None:
         waiting = self._hydrating.pop(conversation_id)
-        if failure is None:
+        if error is None:
             if len(self._warm) >= MAX_WARM:
                 self._warm.clear()
             self._warm.add(conversation_id)
         for go_on in waiting:
-            go_on(failure)
+            go_on(error)
+
+    def _hydrator_of(self, conversation_id: int) -> Hydrator:
+        return self._hydrators[part_of(conversation_id, len(self._hydrators))]
 
     def hydrate(self, conversation_id: int) -> None:
         """Copies a conversation from Postgres into Redis. May block. Raises NotFound, and Overloaded if a store does
         not answer.
-
-        If the conversation is in Redis already (from another gateway or an earlier process), Postgres is not needed and
-        may be down.
         """
-        with redis_errors_as_overloaded():
-            is_there = is_in_redis(self._shards.of(conversation_id), conversation_id)
-        if is_there and self._directs.is_cached(conversation_id):
-            return
-        try:
-            self._read_into_redis(conversation_id)
-        except Overloaded:
-            if not is_there:
-                raise
+        self._hydrator_of(conversation_id).hydrate(conversation_id)
 
     def role_of(self, conversation_id: int, user_id: int) -> str | None:
         """Returns the user's role as Redis has it, or None for a non-member. May block. Raises NotFound for an unknown
@@ -132,17 +118,3 @@ class ConversationCache:
         self.hydrate(conversation_id)
         with redis_errors_as_overloaded():
             return role_of(self._shards.of(conversation_id), conversation_id, user_id)
-
-    def _read_into_redis(self, conversation_id: int) -> None:
-        for _ in range(HYDRATE_TRIES):
-            with redis_errors_as_overloaded():
-                epoch = self._present_epoch(conversation_id)
-            with reading(self._engine) as connection:
-                states = load_state(connection, [conversation_id])
-                if not states:
-                    raise NotFound
-                self._directs.load(connection, [conversation_id])
-            with redis_errors_as_overloaded():
-                if hydrate(self._shards.of(conversation_id), epoch, states[0]):
-                    return
-        raise Overloaded("A new epoch is beginning.")
