@@ -10,6 +10,7 @@ import gevent
 from redis.exceptions import RedisError
 
 from app.core.errors import ParleyError
+from app.message_log.epoch import EpochBeginsError
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +44,10 @@ def _run_regularly(seconds: float, act: Callable[[], object]) -> None:
     while True:
         try:
             act()
+        except EpochBeginsError:  # as at the first start, when each process finds Redis empty
+            log.info("%s is repeated in %g s, because another process is beginning an epoch", name, seconds)
         except (RedisError, ParleyError) as error:
-            log.warning("%s: %s", name, type(error).__name__)
+            log.warning("%s failed and is repeated in %g s: %s", name, seconds, type(error).__name__)
         except Exception:
             log.exception("%s failed", name)
         gevent.sleep(seconds)

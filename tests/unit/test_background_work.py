@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 from typing import Any
 
 import gevent
@@ -16,6 +17,7 @@ from app.gateway.blocking import BlockingPool
 from app.gateway.timers import Timers
 from app.gateway.waiting import stored_waiter, wait_for_result
 from app.message_log.confirmations import Confirmations
+from app.message_log.epoch import EpochBeginsError
 from tests.support.own_hub import in_own_hub
 from tests.support.patience import PATIENCE
 
@@ -80,7 +82,8 @@ def test_pool_goes_on_with_the_greenlets_it_has() -> None:
 
 @in_own_hub
 def test_timers_go_on_after_every_kind_of_failure(caplog: pytest.LogCaptureFixture) -> None:
-    faults = iter([ConnectionError(), Overloaded(), ValueError("a bug")])
+    caplog.set_level(logging.INFO)
+    faults = iter([ConnectionError(), Overloaded(), ValueError("a bug"), EpochBeginsError()])
     runs: list[int] = []
 
     def act() -> None:
@@ -93,11 +96,16 @@ def test_timers_go_on_after_every_kind_of_failure(caplog: pytest.LogCaptureFixtu
     timers.add(0.0, act)
     timers.start()
     with gevent.Timeout(PATIENCE):
-        while len(runs) < 5:
+        while len(runs) < 6:
             gevent.sleep(0)
     gevent.killall(timers._greenlets)
-    assert "ConnectionError" in caplog.text
-    assert "failed" in caplog.text
+    lines = [(record.levelname, record.getMessage().partition(" ")[2]) for record in caplog.records]
+    assert lines == [
+        ("WARNING", "failed and is repeated in 0 s: ConnectionError"),
+        ("WARNING", "failed and is repeated in 0 s: Overloaded"),
+        ("ERROR", "failed"),
+        ("INFO", "is repeated in 0 s, because another process is beginning an epoch"),
+    ]
 
 
 @in_own_hub
