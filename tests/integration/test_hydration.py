@@ -9,7 +9,7 @@ import pytest
 import redis
 from sqlalchemy import Engine, text
 
-from app.core.errors import NotFound, ParleyError
+from app.core.errors import NotFound, Overloaded, ParleyError
 from app.message_log.conversations import LARGE, group_now
 from app.message_log.shards import Shard, Shards
 from app.services.reading.conversation_cache import ConversationCache
@@ -62,14 +62,19 @@ def test_conversations_of_a_lost_redis_come_back_in_few_calls(
     pairs = [add_direct(engine, people[0], other) for other in people[1:]]
     statements: list[str] = []
     calls: list[int] = []
-    rows, lend = HotStatement.rows, log.redis.connection_pool.get_connection
+    pool = log.redis.connection_pool
+    rows, lend = HotStatement.rows, pool.get_connection
 
     def counted(self: HotStatement, *args: Any, **values: Any) -> list[tuple[Any, ...]]:
         statements.append(self.text)
         return rows(self, *args, **values)
 
+    def counted_lend(*args: Any, **options: Any) -> Any:
+        calls.append(1)
+        return lend(*args, **options)
+
     monkeypatch.setattr(HotStatement, "rows", counted)
-    monkeypatch.setattr(log.redis.connection_pool, "get_connection", lambda *a, **k: calls.append(1) or lend(*a, **k))
+    monkeypatch.setattr(pool, "get_connection", counted_lend)
     cache = Cache(engine, log.redis, log.epoch)
     cache.hydrate(*pairs)
     assert cache.found == {pair: [None] for pair in pairs}
@@ -110,3 +115,14 @@ def test_scripts_that_redis_has_forgotten_are_loaded_again(log: LogAndStore, eng
     log.redis.script_flush()
     cache.hydrate(*pairs[1:])
     assert cache.found == {pair: [None] for pair in pairs}
+
+
+def test_key_of_another_type_concerns_only_its_conversation(log: LogAndStore, engine: Engine) -> None:
+    people = add_users(engine, 5)
+    pairs = [add_direct(engine, people[0], other) for other in people]
+    log.redis.set(log.shard.keys.conversation(pairs[2]), "not a hash")
+    cache = Cache(engine, log.redis, log.epoch)
+    cache.hydrate(*pairs)
+    (refused,) = cache.found.pop(pairs[2])
+    assert isinstance(refused, Overloaded)
+    assert all(outcomes == [None] for outcomes in cache.found.values())

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import gevent
+import pytest
 from gevent.event import Event
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.errors import NotFound, Overloaded, ParleyError
+from app.core.errors import Internal, NotFound, Overloaded, ParleyError
 from app.message_log.conversations import LARGE, which_are_in_redis
 from app.message_log.shards import Shard
+from app.services.reading import hydrator
 from app.services.reading.hydrator import READ_AT_ONCE
+from app.store.conversations import ConversationState
 from tests.support.own_hub import in_own_hub
 from tests.twins.memory_gateway import MemoryGateway, memory_gateway
 
@@ -107,6 +111,27 @@ def test_known_conversations_go_on_if_postgres_is_down() -> None:
         wait_for(other, found, [CROWD, UNKNOWN])
         assert found[CROWD] == [None]
         assert isinstance(found[UNKNOWN][0], Overloaded)
+
+
+@in_own_hub
+def test_conversation_that_cannot_be_read_does_not_stop_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    with memory_gateway() as gateway, pytest.MonkeyPatch.context() as patch:
+        for pair in PAIRS[:60]:
+            gateway.store.add_direct(pair, ANN, pair + 1000)
+        bad = PAIRS[30]
+
+        def load_unless_bad(connection: Any, ids: list[int], most_members: int) -> list[ConversationState]:
+            if bad in ids:
+                raise ValueError("a bug")
+            return gateway.store.load_state(connection, ids, most_members)
+
+        patch.setattr(hydrator, "load_state", load_unless_bad)
+        asked = list(PAIRS[:60])
+        found = begin(gateway, asked)
+        wait_for(gateway, found, asked)
+        assert isinstance(found.pop(bad)[0], Internal)
+        assert all(outcomes == [None] for outcomes in found.values())
+        assert "could not be hydrated" in caplog.text
 
 
 @given(st.lists(st.integers(0, 9), max_size=30), st.sets(st.integers(0, 9)), st.lists(st.integers(0, 2), max_size=30))

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple, TypeVar
 
+from redis.exceptions import ResponseError
 from sqlalchemy import Engine
 
 from app.coalescer import Coalescer, RunBlocking
@@ -91,8 +92,10 @@ class Hydrator:
     def _look_up(self, conversation_ids: list[int]) -> None:
         there, error = _attempt(partial(self._find, conversation_ids))
         for conversation_id in conversation_ids:
-            if there is None or (conversation_id in there and self._directs.is_cached(conversation_id)):
-                self._done(conversation_id, error)
+            if there is None:
+                self._go_on_alone_or_fail(conversation_id, error)
+            elif conversation_id in there and self._directs.is_cached(conversation_id):
+                self._done(conversation_id, None)
             else:
                 self._read.add(_Wanted(conversation_id, conversation_id in there))
 
@@ -100,14 +103,21 @@ class Hydrator:
         found, error = _attempt(partial(self._copy, [conversation_id for conversation_id, _ in wanted], LARGE))
         for conversation_id, is_there in wanted:
             if found is None:
-                self._done(conversation_id, None if is_there and isinstance(error, Overloaded) else error)
+                is_enough = is_there and isinstance(error, Overloaded)
+                self._go_on_alone_or_fail(conversation_id, None if is_enough else error)
             elif conversation_id in found:
                 self._done(conversation_id, None)
-            else:
+            else:  # a large one must not hold up the others; or there is none
                 self._run_blocking(partial(self._read_alone, conversation_id))
 
+    def _go_on_alone_or_fail(self, conversation_id: int, error: ParleyError | None) -> None:
+        """A call with many conversations failed. If one of them may be the cause, the others must not suffer for it."""
+        if isinstance(error, Internal) or (error is not None and isinstance(error.__cause__, ResponseError)):
+            self._run_blocking(partial(self._read_alone, conversation_id))
+        else:
+            self._done(conversation_id, error)
+
     def _read_alone(self, conversation_id: int) -> None:
-        """Hydrates a large conversation, which must not hold up the others, or finds out that there is none."""
         _, error = _attempt(partial(self.hydrate, conversation_id))
         self._done(conversation_id, error)
 
