@@ -40,7 +40,8 @@ def _wheel_directory() -> Path:
     return Path(spec.submodule_search_locations[0])
 
 
-BIN = _wheel_directory() / "pginstall18" / "bin"
+# Set the variable to try Parley on another PostgreSQL than that of the wheel.
+BIN = Path(os.environ.get("PARLEY_POSTGRES_BIN") or _wheel_directory() / "pginstall18" / "bin")
 # sun_path is 104 bytes on macOS, 108 on Linux; PostgreSQL adds "/.s.PGSQL.<port>.lock".
 _LONGEST_SOCKET_DIR = 80
 _START_SECONDS = 30.0
@@ -151,8 +152,6 @@ class EmbeddedPostgres:
         return Path(tempfile.gettempdir()) / f"parley-{digest}"
 
     def _initdb(self, owner: pwd.struct_passwd | None) -> None:
-        # The builtin provider has the same collation and case rules on every machine, independent of its locales.
-        arguments = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--encoding=UTF8"]
         command = [
             str(BIN / "initdb"),
             "-D",
@@ -161,7 +160,8 @@ class EmbeddedPostgres:
             "postgres",
             "-A",
             "trust",
-            *arguments,
+            "--encoding=UTF8",
+            *locale_options(major_version()),
         ]
         # --no-sync: a new directory contains nothing of value, and the server's first checkpoint syncs it.
         result = subprocess.run(
@@ -224,6 +224,21 @@ class EmbeddedPostgres:
             process.kill()
             process.wait()
         self._guard.drop(process.pid)
+
+
+def locale_options(major: int) -> list[str]:
+    """Returns the options of ``initdb`` for this version. The builtin provider has the same collation and case rules on
+    every machine, independent of its locales. It exists since 17.
+    """
+    if major >= 17:
+        return ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    return ["--locale=C.UTF-8"]
+
+
+def major_version() -> int:
+    """Returns the version of the programs in ``BIN``, such as 18."""
+    shown = subprocess.run([str(BIN / "postgres"), "--version"], capture_output=True, text=True, check=True).stdout
+    return int(shown.split()[2].partition(".")[0])  # postgres (PostgreSQL) 16.14 (Debian …)
 
 
 # For throw-away databases: nothing is forced to disk, so a crash of the machine may corrupt them. Commits stay

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from dev.embedded import EmbeddedStores, StartError
+from dev.embedded_postgres import BIN, locale_options, major_version
 from dev.processes import Guard, wait_until
 from tests.support.processes import ROOT, base_env
 
@@ -149,3 +150,16 @@ def test_production_refuses_embedded_stores(monkeypatch: pytest.MonkeyPatch, dir
     monkeypatch.setenv("APP_ENV", "production")
     with pytest.raises(StartError, match="APP_ENV=production"):
         EmbeddedStores(directory)
+
+
+def test_another_postgres_can_be_chosen(directory: Path) -> None:
+    """Its programs are in PARLEY_POSTGRES_BIN. Here they are links to those of this run."""
+    directory.mkdir()
+    for name in ("postgres", "initdb"):
+        (directory / name).symlink_to(BIN / name)
+    show = "from dev.embedded_postgres import BIN, major_version; print(BIN, major_version())"
+    env = base_env(PARLEY_POSTGRES_BIN=str(directory))
+    shown = subprocess.run([sys.executable, "-c", show], cwd=ROOT, env=env, capture_output=True, text=True, check=True)
+    assert shown.stdout.split() == [str(directory), str(major_version())]
+    assert locale_options(16) == ["--locale=C.UTF-8"]
+    assert "--locale-provider=builtin" in locale_options(17)
