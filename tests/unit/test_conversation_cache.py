@@ -88,6 +88,20 @@ def test_fault_of_the_store_reaches_every_waiting_caller(caplog: pytest.LogCaptu
 
 
 @in_own_hub
+def test_caller_that_fails_does_not_stop_those_behind_it(caplog: pytest.LogCaptureFixture) -> None:
+    def fail(_error: ParleyError | None) -> None:
+        raise ValueError("a bug")
+
+    with memory_gateway() as gateway:
+        for conversation in (PAIR, GROUP):
+            gateway.store.add_group(conversation, [ANN, BEN])
+            gateway.conversations.when_hydrated(conversation, fail)
+        assert wait_hydrated(gateway, PAIR, 1) == [(0, None)]
+        assert wait_hydrated(gateway, GROUP, 1) == [(0, None)]
+        assert caplog.text.count("failed") == 2
+
+
+@in_own_hub
 def test_state_of_an_epoch_that_ended_during_the_read_is_read_again() -> None:
     """Otherwise Redis would get members and counters that Postgres had before the new epoch began."""
     with memory_gateway() as gateway:

@@ -6,6 +6,7 @@ that this gateway has seen in Redis is "warm".
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from sqlalchemy import Engine
@@ -22,6 +23,8 @@ from app.services.reading.hydrator import Hydrator
 Hydrated = Callable[[ParleyError | None], None]
 
 MAX_WARM = 100_000
+
+log = logging.getLogger(__name__)
 
 
 class ConversationCache:
@@ -100,7 +103,10 @@ class ConversationCache:
                 self._warm.clear()
             self._warm.add(conversation_id)
         for go_on in waiting:
-            go_on(error)
+            try:
+                go_on(error)
+            except Exception:  # other conversations of the same batch wait behind this one
+                log.exception("a caller that waited for conversation %d failed", conversation_id)
 
     def _hydrator_of(self, conversation_id: int) -> Hydrator:
         return self._hydrators[part_of(conversation_id, len(self._hydrators))]
