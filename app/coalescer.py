@@ -1,4 +1,4 @@
-"""Calls that wait for each other go together: while one call is under way, the keys of the next one collect."""
+"""Many keys in few calls: while one call is under way, the keys of the next one collect."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ log = logging.getLogger(__name__)
 class Coalescer(Generic[Key]):
     """Calls ``act`` with the keys that were added since its last call began, at most ``at_once`` of them.
 
-    A single key does not wait. Each key is passed once for each time it was added, in order. One call is under way at a
-    time; it may block. Not thread-safe.
+    If no call is under way, a key is passed at once. A key that was added twice is passed twice. The order is kept.
+    Calls run one after the other, and may block. Not thread-safe.
+
+    A ``Batcher`` (app/redis_batch.py) also returns a result for each operation, repeats calls that failed, and has
+    greenlets that always run. A coalescer does none of this.
     """
 
     def __init__(self, act: Callable[[list[Key]], None], *, run_blocking: RunBlocking, at_once: int) -> None:

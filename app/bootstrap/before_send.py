@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from typing import NamedTuple
 
 from sqlalchemy import Engine
 
+from app.coalescer import RunBlocking
 from app.config import Settings
 from app.services.messaging.before_send import CALLS_AT_ONCE, BeforeSend, HookQueue
 from app.services.messaging.call_before_send import before_send_call
@@ -22,9 +22,7 @@ class Hook(NamedTuple):
     edits: BeforeSend | None = None
 
 
-def make_before_send(
-    settings: Settings, engine: Engine, counters: Counter[str], run_blocking: Callable[[Callable[[], None]], None]
-) -> Hook:
+def make_before_send(settings: Settings, engine: Engine, counters: Counter[str], run_blocking: RunBlocking) -> Hook:
     """Raises ConfigError. An installed function runs in a thread: it may block in ways that gevent cannot mend."""
     threads = WorkThreads(CALLS_AT_ONCE)
     call = before_send_call(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 
 from redis import Redis
 from redis.exceptions import RedisError
 
+from app.coalescer import RunBlocking
 from app.fanout.devices import device_connected, device_disconnected
 
 log = logging.getLogger(__name__)
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 class DeviceRegistry:
     """While Redis is unreachable, devices count as not in use."""
 
-    def __init__(self, *, redis: Redis, gateway_id: str, run_blocking: Callable[[Callable[[], None]], None]) -> None:
+    def __init__(self, *, redis: Redis, gateway_id: str, run_blocking: RunBlocking) -> None:
         self._redis = redis
         self._gateway_id = gateway_id
         self._run_blocking = run_blocking

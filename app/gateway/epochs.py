@@ -9,6 +9,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import Engine
 
 from app.clock import now_ms
+from app.coalescer import RunBlocking
 from app.core.errors import ParleyError
 from app.fanout.revocation import RevokedSessions
 from app.message_log.current_epoch import CurrentEpoch
@@ -32,7 +33,7 @@ class EpochKeeper:
         engine: Engine,
         current: CurrentEpoch,
         revoked: RevokedSessions,
-        run_blocking: Callable[[Callable[[], None]], None],
+        run_blocking: RunBlocking,
     ) -> None:
         self._shard = shard
         self._engine = engine

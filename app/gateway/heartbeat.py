@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from redis.exceptions import RedisError
 
+from app.coalescer import RunBlocking
 from app.core.errors import Overloaded
 from app.fanout.presence import ask_for_rosters, send_heartbeat
 from app.gateway.epochs import EpochKeeper
@@ -79,7 +80,7 @@ class DrainWaker:
     broker that hangs would otherwise fill the pool of background work. Beat and the workers watch the log as well.
     """
 
-    def __init__(self, *, wake_drain: Callable[[], None], run_blocking: Callable[[Callable[[], None]], None]) -> None:
+    def __init__(self, *, wake_drain: Callable[[], None], run_blocking: RunBlocking) -> None:
         self._wake_drain = wake_drain
         self._run_blocking = run_blocking
         self._woke = 0.0

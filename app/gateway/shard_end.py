@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from app.coalescer import RunBlocking
 from app.core.errors import Overloaded
 from app.fanout.hub import refusal
 from app.gateway.heartbeat import Heartbeat
@@ -26,7 +27,7 @@ class ShardEnd:
         gateway_id: str,
         watches: WatchRegistry | None,
         forget_conversations: Callable[[], None],
-        run_blocking: Callable[[Callable[[], None]], None],
+        run_blocking: RunBlocking,
     ) -> None:
         self.line = line
         self._sessions = sessions

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from app.coalescer import RunBlocking
 from app.core.cursor import decode_positions
 from app.core.errors import ParleyError
 from app.core.position import Position
@@ -12,7 +13,6 @@ from app.message_log.current_epoch import CurrentEpoch
 from app.services.messaging.delivery_batcher import DeliveryBatcher
 from app.services.reading.resume import Replay
 
-RunBlocking = Callable[[Callable[[], None]], None]
 # Called with (user, version) and a callback. The callback gets True if the user may have missed something, or an error.
 CheckMissed = Callable[[tuple[int, int], Callable[[bool | None, ParleyError | None], None]], None]
 

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Protocol, cast
 
-from redis import Redis
+from redis.commands.core import Script
 
 from app.core.records import pack, unpack
 from app.message_log import keys
@@ -74,20 +74,28 @@ class GroupNow(NamedTuple):
 
 def hydrate(shard: Shard, epoch: int, state: ConversationState) -> bool:
     """Writes a conversation to Redis unless it is there. Returns False if ``epoch`` is over: read Postgres again."""
-    return bool(_hydrate(shard, epoch, state, shard.redis))
+    return bool(_hydration(shard)(*_keys_and_arguments(shard, epoch, state)))
 
 
 def hydrate_all(shard: Shard, epoch: int, states: Sequence[ConversationState]) -> set[int]:
-    """Does the same with several conversations in one round trip. Returns the ids of those that are in Redis now."""
-    if len(states) == 1:
+    """Writes these conversations to Redis, in one pipeline, unless they are there. Returns the ids of those that are in
+    Redis now. If ``epoch`` is over, some are missing: read Postgres again.
+    """
+    if len(states) == 1:  # a pipeline would first look up whether Redis has the script
         return {state.id for state in states if hydrate(shard, epoch, state)}
+    write = _hydration(shard)
     with shard.redis.pipeline(transaction=False) as pipe:
         for state in states:
-            _hydrate(shard, epoch, state, pipe)
+            write(*_keys_and_arguments(shard, epoch, state), client=pipe)
         return {state.id for state, answer in zip(states, pipe.execute(), strict=True) if answer}
 
 
-def _hydrate(shard: Shard, epoch: int, state: ConversationState, client: Redis) -> Any:
+def _hydration(shard: Shard) -> Script:
+    return script(shard.redis, "app.message_log", "hydrate")
+
+
+def _keys_and_arguments(shard: Shard, epoch: int, state: ConversationState) -> tuple[list[str], list[Any]]:
+    """Returns KEYS and ARGV of hydrate.lua, after preparing the members of a large conversation in Redis."""
     is_large = len(state.members) > LARGE
     loading = (shard.keys.loading(secrets.token_hex(8), "c"), shard.keys.loading(secrets.token_hex(8), "cm"))
     if is_large:
@@ -111,7 +119,7 @@ def _hydrate(shard: Shard, epoch: int, state: ConversationState, client: Redis) 
         len(state.members) if is_large else 0,
         *_fields(state),
     ]
-    return script(shard.redis, "app.message_log", "hydrate")(keys=names, args=arguments, client=client)
+    return names, arguments
 
 
 def _fields(state: ConversationState) -> list[Any]:
@@ -184,9 +192,7 @@ def is_in_redis(shard: Shard, conversation_id: int) -> bool:
 
 
 def which_are_in_redis(shard: Shard, conversation_ids: Sequence[int]) -> set[int]:
-    """Does the same for several conversations in one round trip."""
-    if len(conversation_ids) == 1:
-        return {id_ for id_ in conversation_ids if is_in_redis(shard, id_)}
+    """Returns those of the conversations that Redis has, after one round trip."""
     with shard.redis.pipeline(transaction=False) as pipe:
         for id_ in conversation_ids:
             pipe.hexists(shard.keys.conversation(id_), "m")

@@ -28,7 +28,7 @@ UNKNOWN = 10**12
 
 
 class Cache:
-    """``run`` runs everything that ``when_hydrated`` has begun."""
+    """A cache without a gateway: ``hydrate`` runs all work that ``when_hydrated`` has begun."""
 
     def __init__(self, engine: Engine, client: redis.Redis, epoch: int) -> None:
         self._begun: list[Callable[[], None]] = []

@@ -90,9 +90,9 @@ def test_signs_of_queries_are_quoted_for_postgres(query: str) -> None:
         ("aa b", lambda size: "कßA" * (size // 3)),
     ],
 )
-def test_time_of_a_comparison_grows_with_the_text_only(query: str, text_of: Callable[[int], str]) -> None:
-    """Patterns that try too many ways take from 64 times as long to years for eight times the text. The factors are far
-    apart, so that a busy machine does not matter.
+def test_time_of_a_comparison_is_proportional_to_the_text(query: str, text_of: Callable[[int], str]) -> None:
+    """For eight times the text, a pattern that tries too many ways takes at least 64 times as long. A busy machine does
+    not change a factor of 8 to 30.
     """
 
     def seconds(size: int) -> float:
@@ -100,8 +100,8 @@ def test_time_of_a_comparison_grows_with_the_text_only(query: str, text_of: Call
         assert not parse(query).matches(SearchedText(text_of(size)))
         return time.process_time() - began
 
-    short = min(seconds(3_000) for _ in range(3))
-    assert min(seconds(24_000) for _ in range(3)) < 30 * max(short, 0.001)
+    short = min(seconds(3_750) for _ in range(3))
+    assert min(seconds(30_000) for _ in range(3)) < 30 * max(short, 0.001)
 
 
 def test_signs_are_found_with_other_signs_and_spaces_between() -> None:
